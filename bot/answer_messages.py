@@ -1,0 +1,160 @@
+"""The answer to "who has tried X?" as Slack shows it: the line that answers, then per person what, when and how it ended."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.ask import Answer, Finding
+from bot.better import Judgement, judge
+from bot.blocks import (
+    Block,
+    actions,
+    bold,
+    button,
+    clip,
+    context,
+    escape,
+    fit,
+    line,
+    link,
+    name_of,
+    quote,
+    section,
+)
+from bot.numbers import clock, count, day
+from bot.values import Message, RunView
+from bot.verdicts import ending, ref, sign, standing
+
+SHOWN = 5
+QUOTE = 280
+
+
+def answer_message(answer: Answer, *, first: int = 0) -> Message:
+    """The answer, `SHOWN` findings from `first` on."""
+    if answer.nobody:
+        return nobody_message(answer)
+    blocks: list[Block] = [section(bold(headline(answer)))] if first == 0 else []
+    for finding in answer.found[first : first + SHOWN]:
+        blocks.append(section(finding_text(finding, answer.asked_at)))
+    if answer.silent and first == 0:
+        rows = [run_text(run, judge(run)) for run in answer.silent[:SHOWN]]
+        blocks.append(section("\n".join(["Runs that match by their own words:", *rows])))
+    left = len(answer.found) - first - SHOWN
+    if left > 0:
+        blocks.append(context(f"{count(left, 'more note')} come close."))
+    return fit(Message(text=headline(answer), blocks=[*blocks, answer_buttons(answer, first=first)]))
+
+
+def headline(answer: Answer) -> str:
+    """Notes by 3 people come close, 5 runs: 2 got better, 1 worse; Ana kept one.
+
+    One in three is about a neighbouring matter (benchmarks/ask.md), so nobody is said to have tried it.
+    """
+    runs = count(len(answer.runs), "run")
+    if answer.people:
+        told_by = f"Notes by {count(len(answer.people), 'person', 'people')} come close"
+        told_by += f", {runs}" if answer.runs else ""
+    elif answer.found:
+        told_by = f"{count(len(answer.found), 'note')} close to this" + (f", {runs}" if answer.runs else "")
+    else:
+        told_by = f"{runs} {'matches' if len(answer.runs) == 1 else 'match'} this"
+    told = [text for text in (outcomes(answer), verdicts(answer.runs)) if text]
+    told_by += f": {'; '.join(told)}" if told else ""
+    return told_by + said(answer)
+
+
+def said(answer: Answer) -> str:
+    """The conditions that were understood, so that a wrong one is seen."""
+    conditions = ", ".join(line(words, 60) for words in answer.question.said)
+    return f" ({conditions})" if conditions else ""
+
+
+def outcomes(answer: Answer) -> str:
+    """2 got better, 1 worse: against their baseline or parent, as logged."""
+    judged = {
+        run.id: judgement
+        for finding in answer.found
+        for run, judgement in zip(finding.runs, finding.judgements, strict=True)
+    }
+    better = sum(_better(judgement) is True for judgement in judged.values())
+    worse = sum(_better(judgement) is False for judgement in judged.values())
+    parts = [f"{better} got better" if better else "", f"{worse} worse" if better and worse else ""]
+    if worse and not better:
+        parts = [f"{worse} got worse"]
+    return ", ".join(part for part in parts if part)
+
+
+def _better(judgement: Judgement) -> bool | None:
+    return next((against.better for against in judgement.against if against.better is not None), None)
+
+
+def verdicts(runs: Sequence[RunView]) -> str:
+    """Ana kept it, Ben dropped it: only what people tapped."""
+    told: list[str] = []
+    for choice, word in (("keep", "kept"), ("drop", "dropped")):
+        names = dict.fromkeys(name for run in runs for name, said in run.verdicts.items() if said == choice)
+        if names:
+            told.append(
+                f"{', '.join(line(name, 40) for name in names)} {word} {'it' if len(runs) == 1 else 'one'}"
+            )
+    return ", ".join(told)
+
+
+def finding_text(finding: Finding, now: datetime) -> str:
+    """Who, where and when; how each run ended; the words themselves with the way to them."""
+    note = finding.note
+    when = f" · {day(note.said_at, now)}" if finding.dated else ""
+    rows = [
+        f"{bold(name_of(note.author) if note.author else 'Author unknown')} · {line(finding.project, 60)}{when}"
+    ]
+    rows += [
+        run_text(run, judgement) for run, judgement in zip(finding.runs, finding.judgements, strict=True)
+    ]
+    words = quote(clip(finding.quote, QUOTE), 2 * QUOTE)
+    place = f"🎙️ {clock(finding.quote_time)}" if finding.quote_time is not None else "source"
+    source = link(note.permalink, place)
+    rows.append(f"{words} {source}" if note.permalink or finding.quote_time is not None else words)
+    return "\n".join(rows)
+
+
+def run_text(run: RunView, judgement: Judgement) -> str:
+    """✅ vision/42 brave-otter: val_acc 0.942, +0.8 points on baseline; kept by Ana."""
+    name = link(run.permalink, f"{escape(ref(run))} {line(run.name, 60)}")
+    how = standing(judgement) or ("" if run.state == "finished" else ending(run))
+    kept = [
+        f"{'kept' if choice == 'keep' else 'dropped'} by {line(person, 40)}"
+        for person, choice in run.verdicts.items()
+        if choice in ("keep", "drop")
+    ]
+    told = "; ".join(text for text in (escape(how), *kept) if text)
+    return f"{sign(run)} {name}: {told}" if told else f"{sign(run)} {name}"
+
+
+def nobody_message(answer: Answer) -> Message:
+    """Nobody in the 14 projects you can see, since 3 Nov; and what comes nearest, marked as such."""
+    seen = count(answer.projects, "project")
+    since = f", since {day(answer.since, answer.asked_at)}" if answer.since else ""
+    nobody = f"Nobody in the {seen} you can see{since}{said(answer)}"
+    if answer.projects == 0:
+        nobody = "There is no project here that you can see"
+    blocks: list[Block] = [section(bold(f"{nobody}."))]
+    if answer.near:
+        blocks.append(context("Not an answer, only what comes nearest:"))
+        blocks += [section(finding_text(finding, answer.asked_at)) for finding in answer.near]
+    for whom in answer.whom:
+        people = ", ".join(name_of(person) for person in whom.people) or "its channel"
+        blocks.append(context(f"{line(whom.project, 60)} is not open to you; ask {people}."))
+    return fit(Message(text=f"{nobody}.", blocks=[*blocks, answer_buttons(answer)]))
+
+
+def answer_buttons(answer: Answer, *, first: int = 0) -> Block:
+    """Show more, compare, and whether it helped."""
+    question = clip(answer.question.text, 500)
+    row = []
+    if len(answer.found) > first + SHOWN:
+        row.append(button("Show more", "answer_more", json.dumps({"q": question, "first": first + SHOWN})))
+    if len(answer.runs) > 1:
+        row.append(button("Compare these", "answer_compare", json.dumps([run.id for run in answer.runs[:6]])))
+    row.append(button("👍", "answer_good", json.dumps({"q": question})))
+    row.append(button("👎", "answer_bad", json.dumps({"q": question})))
+    return actions(*row)

@@ -1,0 +1,352 @@
+"""What each button does, once its press was acknowledged."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from bot import commands, corrections, digest_status, files, likes, log_files, logins, notes, outbox, runs
+from bot.answer_messages import answer_message
+from bot.ask import ask
+from bot.asking import sees_run, sight_of
+from bot.blocks import escape
+from bot.errors import NeedsModels, NotFound
+from bot.forms import compare_modal, parent_modal
+from bot.help_messages import help_message
+from bot.log_messages import log_lines
+from bot.note_forms import edit_modal, note_modal
+from bot.note_messages import move_modal, read_pick
+from bot.sight import Sight
+from bot.values import Message
+from bot.views import note_view, run_view, run_views
+from bot.wiring import Services
+from storage.jobs import defer
+from storage.logs import tail_log
+from storage.memory import AnswerRating, Note
+from storage.run_list import RunFilter, page_of_runs
+from storage.tables import Person, Run, Verdict
+
+CHOICES = 100
+TAIL_LINES = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tap:
+    """One press of a button: what it carries, who pressed it and where."""
+
+    session: Session
+    services: Services
+    person: Person
+    value: str
+    body: Mapping[str, Any]
+    now: datetime
+
+    @property
+    def channel(self) -> str:
+        """Where the message with the button is."""
+        return str(
+            (self.body.get("container") or {}).get("channel_id")
+            or (self.body.get("channel") or {}).get("id")
+            or ""
+        )
+
+    @property
+    def thread_ts(self) -> str | None:
+        """The thread it is in, or that it is the parent of."""
+        container, message = self.body.get("container") or {}, self.body.get("message") or {}
+        return container.get("thread_ts") or message.get("thread_ts") or container.get("message_ts")
+
+    def answer(self, message: Message, *, replace: bool = False, public: bool = False) -> None:
+        """Answer where it was pressed: only to the person, or in place of the message, or to all."""
+        body: dict[str, Any] = {"text": message.text, "blocks": message.blocks}
+        if replace:
+            body["replace_original"] = True
+        else:
+            body |= {"replace_original": False, "response_type": "in_channel" if public else "ephemeral"}
+            if (self.body.get("container") or {}).get("thread_ts") or (self.body.get("message") or {}).get(
+                "thread_ts"
+            ):
+                body["thread_ts"] = self.thread_ts
+        self.services.messenger.respond(str(self.body["response_url"]), body)
+
+    def open(self, view: Mapping[str, Any]) -> None:
+        """Open a form."""
+        self.services.messenger.call(
+            "views.open", {"trigger_id": self.body["trigger_id"], "view": dict(view)}
+        )
+
+    def sight(self) -> Sight:
+        """What its presser may see."""
+        return sight_of(self.session, self.person, self.channel, public=False, now=self.now)
+
+    def run(self, run_id: int | None = None) -> Run:
+        """The run of the button, if its presser may see it."""
+        run = self.session.get(Run, run_id if run_id is not None else int(self.value))
+        sight = sight_of(self.session, self.person, self.channel, public=False, now=self.now)
+        if run is None or not sees_run(sight, run):
+            raise NotFound("That run is gone, or not yours to see.")
+        return run
+
+    def note(self) -> Note:
+        """The note of the button, while it exists and its presser may see it."""
+        note = self.session.get(Note, int(self.value.partition(":")[0]))
+        sight = sight_of(self.session, self.person, self.channel, public=False, now=self.now)
+        if note is None or note.deleted_at is not None or not sight.sees(note.project_id):
+            raise NotFound("That note is gone.")
+        return note
+
+
+def _compare(tap: Tap) -> None:
+    run = tap.run()
+    ids, _ = page_of_runs(
+        tap.session, RunFilter(project_ids=[run.project_id], seen_by=tap.person.id), limit=CHOICES
+    )
+    others = [view for view in run_views(tap.session, ids) if view.id != run.id]
+    place = f"{tap.channel}:{tap.thread_ts or ''}"
+    tap.open(compare_modal(run_view(tap.session, run.id or 0), others, thread=place))
+
+
+def _add_note(tap: Tap) -> None:
+    tap.open(note_modal(run_view(tap.session, tap.run().id or 0)))
+
+
+def _logs(tap: Tap) -> None:
+    run = tap.run()
+    lines = [line.text for line in tail_log(tap.session, run.id or 0, TAIL_LINES)]
+    tap.answer(log_lines(run_view(tap.session, run.id or 0), lines))
+
+
+def _log_file(tap: Tap) -> None:
+    run = tap.run()
+    log_files.share(tap.session, tap.services, run, channel=tap.channel, thread_ts=tap.thread_ts)
+
+
+def _like(tap: Tap) -> None:
+    run = tap.run()
+    likes.toggle(
+        tap.session, likes.Liked(person_id=tap.person.id or 0, run_id=run.id or 0, kind="run"), now=tap.now
+    )
+    runs.refresh(tap.session, run, now=tap.now)
+
+
+def _decide(choice: str) -> Callable[[Tap], None]:
+    def decide(tap: Tap) -> None:
+        """A tap is the only thing that ever counts as kept or dropped."""
+        run = tap.run()
+        known = tap.session.get(Verdict, (run.id, tap.person.id))
+        if known is None:
+            tap.session.add(
+                Verdict(run_id=run.id or 0, person_id=tap.person.id or 0, choice=choice, at=tap.now)
+            )
+        else:
+            known.choice, known.at = choice, tap.now
+        tap.session.flush()
+        runs.refresh(tap.session, run, now=tap.now, urgent=True)
+        said = {"keep": "kept", "drop": "dropped", "unsure": "not decided"}[choice]
+        tap.answer(
+            Message(text=f"{run_view(tap.session, run.id or 0).ref}: {said}. Why? Reply in the thread.")
+        )
+
+    return decide
+
+
+def _edit(tap: Tap) -> None:
+    note = tap.note()
+    _check_editor(tap, note)
+    tap.open(edit_modal(note_view(notes.bundle_of(tap.session, note))))
+
+
+def _move(tap: Tap) -> None:
+    note = tap.note()
+    _check_editor(tap, note)
+    ids, _ = page_of_runs(
+        tap.session, RunFilter(project_ids=[note.project_id], seen_by=tap.person.id), limit=CHOICES
+    )
+    tap.open(move_modal(note_view(notes.bundle_of(tap.session, note)), run_views(tap.session, ids)))
+
+
+def _remove(tap: Tap) -> None:
+    note = tap.note()
+    _check_editor(tap, note)
+    notes.forget(tap.session, note, now=tap.now)
+
+
+def _confirm(tap: Tap) -> None:
+    note = tap.note()
+    _check_editor(tap, note)
+    corrections.confirm_facts(tap.session, note, tap.person, now=tap.now)
+
+
+def _pick(tap: Tap) -> None:
+    note_id, run_id = read_pick(tap.value)
+    note = tap.session.get(Note, note_id)
+    run = tap.run(run_id) if run_id is not None else None
+    if note is not None and run is not None and note.author_id == tap.person.id:
+        notes.move(tap.session, note, run, now=tap.now)
+        tap.answer(Message(text=f"Noted on {run_view(tap.session, run.id or 0).ref}."), replace=True)
+    else:
+        tap.answer(Message(text="Kept as a note of the project."), replace=True)
+
+
+def _transcribe(tap: Tap) -> None:
+    note = tap.note()
+    if note.author_id != tap.person.id:
+        raise NotFound("Only its poster can ask for that.")
+    note.kind = "memo"
+    defer(tap.session, "hear_memo", queue="speech", lock=f"note:{note.id}", note_id=note.id)
+    if note.channel_id and note.ts:
+        outbox.react(tap.session, note.channel_id, note.ts, "ear", now=tap.now)
+    tap.answer(Message(text="Listening…"), replace=True)
+
+
+def _ignore(tap: Tap) -> None:
+    tap.answer(Message(text="All right, left as it is."), replace=True)
+
+
+def _help_more(tap: Tap) -> None:
+    tap.answer(help_message("more"))
+
+
+def _turn(tap: Tap) -> None:
+    page, _, query = tap.value.partition(":")
+    tap.answer(_again(tap, f"{query} page:{page}"), replace=True)
+
+
+def _share_list(tap: Tap) -> None:
+    page, _, query = tap.value.partition(":")
+    message = _again(tap, f"{query} page:{page}", public=True)
+    outbox.post(tap.session, f"share:{tap.body['trigger_id']}", tap.channel, message, now=tap.now)
+
+
+def _compare_ticked(tap: Tap) -> None:
+    values = (tap.body.get("state") or {}).get("values") or {}
+    ticked = [
+        int(chosen["value"])
+        for fields in values.values()
+        for field in fields.values()
+        for chosen in field.get("selected_options") or []
+    ]
+    seen = [tap.run(run_id).id or 0 for run_id in ticked]
+    tap.answer(commands.compare_runs(tap.session, seen))
+
+
+def _share_compare(tap: Tap) -> None:
+    ids = [int(one) for one in tap.value.split(",") if one.isdigit()]
+    sight = sight_of(tap.session, tap.person, tap.channel, public=True, now=tap.now)
+    shown = [one for one in ids if (run := tap.session.get(Run, one)) and sees_run(sight, run)]
+    left_out = len(ids) - len(shown)
+    if len(shown) < 2:
+        raise NotFound("Not everybody here may see these runs, so there is nothing to share.")
+    message = commands.compare_runs(tap.session, shown)
+    outbox.post(tap.session, f"share:{tap.body['trigger_id']}", tap.channel, message, now=tap.now)
+    if left_out:
+        tap.answer(Message(text=f"Shared without {left_out} run(s) that not everybody here may see."))
+
+
+def _diff(tap: Tap) -> None:
+    ids = [tap.run(int(one)).id or 0 for one in tap.value.split(",") if one.isdigit()]
+    files.share_diff(tap.session, tap.services, ids, channel=tap.channel, thread_ts=tap.thread_ts)
+
+
+def _csv(tap: Tap) -> None:
+    _, _, query = tap.value.partition(":")
+    words = query.partition(" ")[2]
+    tap.answer(_again(tap, f"export {words}"))
+
+
+def _other_parent(tap: Tap) -> None:
+    run = tap.run()
+    ids, _ = page_of_runs(
+        tap.session, RunFilter(project_ids=[run.project_id], seen_by=tap.person.id), limit=CHOICES
+    )
+    earlier = [view for view in run_views(tap.session, ids) if view.started_at < run.started_at]
+    tap.open(parent_modal(run_view(tap.session, run.id or 0), earlier))
+
+
+def _more_answers(tap: Tap) -> None:
+    """The next findings of an answer, to whoever asks for them; it takes models, so another process may do it."""
+    if not tap.body.get("_with_models"):
+        raise NeedsModels
+    asked = json.loads(tap.value)
+    sight = sight_of(tap.session, tap.person, tap.channel, public=False, now=tap.now)
+    found = ask(tap.session, tap.services.models.embedder, str(asked["q"]), asker=sight, now=tap.now)
+    tap.answer(answer_message(found, first=int(asked["first"])))
+
+
+def _compare_answers(tap: Tap) -> None:
+    seen = [tap.run(int(one)).id or 0 for one in json.loads(tap.value)]
+    tap.answer(commands.compare_runs(tap.session, seen))
+
+
+def _rate(*, good: bool) -> Callable[[Tap], None]:
+    def rate(tap: Tap) -> None:
+        question = str(json.loads(tap.value)["q"])
+        tap.session.add(AnswerRating(person_id=tap.person.id or 0, question=question, good=good, at=tap.now))
+        tap.answer(Message(text="Thank you, noted." if good else "Noted, thank you. Ask it in other words?"))
+
+    return rate
+
+
+def _add_status(tap: Tap) -> None:
+    tap.open(digest_status.status_form(tap.session, tap.value, tap.sight()))
+
+
+def _step_done(tap: Tap) -> None:
+    words = digest_status.close_step(tap.session, int(tap.value), tap.sight(), now=tap.now)
+    tap.answer(Message(text=f"Done: {escape(words[:200])}"))
+
+
+def _confirm_login(tap: Tap) -> None:
+    tap.answer(logins.confirm(tap.session, tap.value, tap.person, now=tap.now), replace=True)
+
+
+def _again(tap: Tap, text: str, *, public: bool = False) -> Message:
+    return commands.answer(
+        tap.session, tap.services, text, person=tap.person.slack_id, channel=tap.channel, public=public
+    )
+
+
+def _check_editor(tap: Tap, note: Note) -> None:
+    if not corrections.may_edit(tap.session, note, tap.person):
+        raise NotFound("Only the note's author and the run's owner can change it.")
+
+
+ACTIONS: Mapping[str, Callable[[Tap], None]] = {
+    "run_compare": _compare,
+    "run_note": _add_note,
+    "run_logs": _logs,
+    "run_log_file": _log_file,
+    "run_like": _like,
+    "verdict_keep": _decide("keep"),
+    "verdict_drop": _decide("drop"),
+    "verdict_unsure": _decide("unsure"),
+    "note_edit": _edit,
+    "note_move": _move,
+    "note_remove": _remove,
+    "note_confirm": _confirm,
+    "note_pick_1": _pick,
+    "note_pick_2": _pick,
+    "note_pick_3": _pick,
+    "note_pick_none": _pick,
+    "memo_transcribe": _transcribe,
+    "memo_ignore": _ignore,
+    "help_more": _help_more,
+    "list_newer": _turn,
+    "list_older": _turn,
+    "list_share": _share_list,
+    "list_compare": _compare_ticked,
+    "compare_share": _share_compare,
+    "compare_diff": _diff,
+    "answer_more": _more_answers,
+    "answer_compare": _compare_answers,
+    "answer_good": _rate(good=True),
+    "answer_bad": _rate(good=False),
+    "list_csv": _csv,
+    "run_parent": _other_parent,
+    "digest_status": _add_status,
+    "digest_done": _step_done,
+    "login_confirm": _confirm_login,
+}

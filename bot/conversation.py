@@ -1,0 +1,201 @@
+"""What happens in channels and threads: messages, mentions, reactions, comings and goings."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot import commands, directory, interactions, notes, outbox
+from bot.slack_text import files_of, is_memo, without_mention
+from bot.threads import thread_at
+from bot.values import Message
+from bot.wiring import Services
+from storage.memory import Note, SlackEvent, Thread
+from storage.tables import Like, Project
+
+log = logging.getLogger(__name__)
+
+UNREAD = ("message_changed", "message_deleted", "file_share", "thread_broadcast", "me_message", None)
+
+
+def message(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """A message, an edit or a deletion; only people's words become notes."""
+    event = body["event"]
+    subtype = event.get("subtype")
+    if subtype not in UNREAD:
+        return
+    if subtype == "message_changed":
+        if notes.edited(session, event, now=services.now()) is None:
+            _overtaken(session, services, event)
+    elif subtype == "message_deleted":
+        notes.deleted(session, event, now=services.now())
+    elif event.get("user") == services.bot_user or event.get("bot_id"):
+        return
+    elif event.get("channel_type") == "im" or str(event.get("channel", "")).startswith("D"):
+        _direct(session, services, body)
+    elif without_mention(str(event.get("text") or ""), services.bot_user) is None or _memo(event):
+        _receive(session, services, event)
+
+
+def _receive(session: Session, services: Services, event: Mapping[str, Any]) -> None:
+    """Keep a note, with the address that quotes of it will lead to."""
+    if _deleted_already(session, event):
+        return
+    note = notes.receive(session, event, now=services.now())
+    if note is not None and note.permalink is None:
+        note.permalink = services.messenger.permalink(str(event["channel"]), str(event["ts"]))
+
+
+def _deleted_already(session: Session, event: Mapping[str, Any]) -> bool:
+    """A deletion may come before its message: what was taken back is not kept."""
+    told = col(SlackEvent.body)["event"]
+    return bool(
+        session.exec(
+            select(SlackEvent.event_id).where(
+                SlackEvent.kind == "message",
+                told["deleted_ts"].astext == str(event.get("ts")),
+                told["channel"].astext == str(event.get("channel")),
+            )
+        ).first()
+    )
+
+
+def _overtaken(session: Session, services: Services, event: Mapping[str, Any]) -> None:
+    """An edit may come before its message, which then changes nothing: the edited words are the newer ones."""
+    inner = (event.get("message") or {}) | {"channel": event.get("channel")}
+    asked = without_mention(str(inner.get("text") or ""), services.bot_user)
+    if asked is None and not str(event.get("channel", "")).startswith("D"):
+        _receive(session, services, inner)
+
+
+def mention(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """`@Runlore compare with 41`: answered where it was asked, with the thread's run understood."""
+    event = body["event"]
+    asked = without_mention(str(event.get("text") or ""), services.bot_user)
+    if asked is None or event.get("bot_id") or (not asked.strip() and _memo(event)):
+        return  # talked about, not to
+    _answer(session, services, body, asked, thread_ts=event.get("thread_ts") or event["ts"])
+
+
+def reaction_added(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """📝 makes a note of any message, 🚫 on one's own takes it back, ⭐ likes."""
+    event = body["event"]
+    item, name, person = event.get("item") or {}, event.get("reaction"), str(event.get("user"))
+    if item.get("type") != "message" or person == services.bot_user:
+        return
+    channel, ts = str(item["channel"]), str(item["ts"])
+    note = session.exec(select(Note).where(Note.channel_id == channel, Note.ts == ts)).first()
+    if name == "memo" and (note is None or note.deleted_at is not None):
+        interactions.save_message(session, services, channel=channel, ts=ts, note=note)
+    elif name == "no_entry_sign" and note is not None and event.get("item_user") == person:
+        notes.forget(session, note, now=services.now())
+    elif name == "star":
+        interactions.like_message(session, services, channel=channel, ts=ts, person=person, note=note)
+
+
+def reaction_removed(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """A ⭐ taken away is a like taken away."""
+    event = body["event"]
+    item = event.get("item") or {}
+    if event.get("reaction") == "star" and item.get("type") == "message":
+        found = interactions.liked(
+            session,
+            channel=str(item["channel"]),
+            ts=str(item["ts"]),
+            person=str(event.get("user")),
+            now=services.now(),
+        )
+        if found is not None:
+            for like in session.exec(
+                select(Like).where(Like.person_id == found.person_id, Like.run_id == found.run_id)
+                .where(Like.kind == found.kind, Like.target == found.target)
+            ):  # fmt: skip
+                session.delete(like)
+
+
+def joined(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """Somebody came into a channel; when it is the bot, it learns who is there."""
+    event = body["event"]
+    if event["user"] == services.bot_user:
+        directory.read_channel(session, services, event["channel"])
+    else:
+        directory.joined(session, event["channel"], event["user"])
+
+
+def left(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """Somebody left a channel."""
+    event = body["event"]
+    if event["user"] == services.bot_user:
+        directory.gone(session, event["channel"])
+    else:
+        directory.left(session, event["channel"], event["user"])
+
+
+def channel_changed(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """Renamed, archived, made private, left: read it again."""
+    channel = body["event"].get("channel")
+    channel_id = channel.get("id") if isinstance(channel, Mapping) else channel
+    if channel_id:
+        directory.read_channel(session, services, str(channel_id))
+
+
+def home_opened(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """App Home shows what its person runs and has open."""
+    event = body["event"]
+    if event.get("tab") == "home":
+        interactions.publish_home(session, services, str(event["user"]))
+
+
+def access_lost(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """The app was removed or its token revoked: `doctor` tells what to do."""
+    del session, services
+    log.error("slack_access_lost", extra={"kind": body["event"].get("type")})
+
+
+def _direct(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """In direct messages every message is asked of the bot."""
+    event = body["event"]
+    text = str(event.get("text") or "")
+    asked = without_mention(text, services.bot_user)
+    thread = thread_at(session, str(event["channel"]), str(event.get("thread_ts") or ""))
+    if thread is not None and asked is None:
+        _receive(session, services, event)  # a private run's own thread
+    elif text.strip():
+        _answer(session, services, body, asked or text, thread_ts=event.get("thread_ts") or event["ts"])
+
+
+def _answer(
+    session: Session, services: Services, body: Mapping[str, Any], asked: str, *, thread_ts: str
+) -> None:
+    event = body["event"]
+    channel = str(event["channel"])
+    answer: Message = commands.answer(
+        session,
+        services,
+        asked,
+        person=str(event["user"]),
+        channel=channel,
+        public=True,
+        thread=thread_at(session, channel, thread_ts),
+        with_models=bool(body.get("_with_models")),
+    )
+    key = f"answer:{channel}:{event['ts']}"
+    outbox.post(session, key, channel, answer, now=services.now(), thread_ts=thread_ts)
+
+
+def _memo(event: Mapping[str, Any]) -> bool:
+    return any(is_memo(file) for file in files_of(event))
+
+
+def project_of(session: Session, channel: str) -> Project | None:
+    """The one project that talks in a channel, when there is one."""
+    projects = session.exec(
+        select(Project).where(Project.channel_id == channel, col(Project.archived_at).is_(None)).limit(2)
+    ).all()
+    return projects[0] if len(projects) == 1 else None
+
+
+def thread_project(session: Session, thread: Thread | None) -> Project | None:
+    """The project a thread belongs to."""
+    return session.get(Project, thread.project_id) if thread else None

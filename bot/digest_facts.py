@@ -1,0 +1,149 @@
+"""What moved in one project in a period, from stored facts alone; what a digest tells of it is decided elsewhere."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from bot.better import infer_goal
+from bot.draft import Change, differences
+from bot.values import RunView
+from bot.verdicts import error_name
+from bot.views import run_views
+from storage import digest_queries as facts
+from storage.digest_queries import Said, Status
+from storage.tables import Project
+
+MOST_SAID = 40
+COURSE_DAYS = 60
+SURE = 0.5  # an item read with less confidence is nobody's decision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectDigest:
+    """What moved in one project in a period."""
+
+    project: str
+    project_id: int
+    ended: Mapping[str, int] = field(default_factory=dict)  # state -> runs that ended
+    started: int = 0
+    running: Sequence[RunView] = ()
+    metric: str | None = None
+    goal: str | None = None
+    best: RunView | None = None  # the best that ended in the period
+    best_value: float | None = None
+    before: float | None = None  # the best before the period
+    is_record: bool = False
+    moved_by: Sequence[Change] = ()  # what the best changed against its parent
+    course: Sequence[tuple[date, float]] = ()
+    causes: Sequence[tuple[str, int]] = ()  # why runs ended badly, the most frequent first
+    gpu_hours: float = 0.0
+    statuses: Sequence[Status] = ()
+    decisions: Sequence[Said] = ()
+    outcomes: Sequence[Said] = ()
+    problems: Sequence[Said] = ()
+    hypotheses: Sequence[Said] = ()
+    changes: Sequence[Said] = ()
+    next_steps: Sequence[Said] = ()
+    verdicts: Sequence[tuple[RunView, str, str]] = ()
+    changed_data: Sequence[str] = ()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing began or ended, nobody decided or said anything that matters, no data changed."""
+        said = (self.statuses, self.decisions, self.problems, self.outcomes, self.verdicts, self.changed_data)
+        return not (self.ended or self.started or any(said))
+
+    @property
+    def runs(self) -> int:
+        """How many ended."""
+        return sum(self.ended.values())
+
+    @property
+    def success(self) -> float | None:
+        """The share of ended runs that finished."""
+        return self.ended.get("finished", 0) / self.runs if self.runs else None
+
+
+def collect(session: Session, project: Project, *, since: datetime, until: datetime) -> ProjectDigest:
+    """Everything a digest tells about one project in [since, until)."""
+    project_id = project.id or 0
+    metric = project.key_metric or facts.key_metric(session, project_id)
+    goal = (project.goals.get(metric) or infer_goal(metric)) if metric else None
+    best = before = None
+    if metric and goal:
+        best = facts.best_ended(session, project_id, metric, goal, since=since, until=until)
+        before = facts.best_ended(session, project_id, metric, goal, since=None, until=since)
+    tapped = facts.verdicts(session, project_id, since, until)
+    alive = facts.running(session, project_id)[:MOST_SAID]
+    wanted = [*alive, *([best[0]] if best else []), *(run_id for run_id, _, _ in tapped)]
+    views = {view.id: view for view in run_views(session, wanted, parents=True, notes=bool(best))}
+    winner = views[best[0]] if best else None
+    better = best is not None and (
+        before is None or (best[1] < before[1] if goal == "min" else best[1] > before[1])
+    )
+
+    def said(role: str, *, since: datetime = since, only_open: bool = False) -> list[Said]:
+        return facts.said(
+            session,
+            project_id,
+            (role,),
+            since=since,
+            until=until,
+            least=SURE,
+            only_open=only_open,
+            most=MOST_SAID,
+        )
+
+    return ProjectDigest(
+        project=project.name,
+        project_id=project_id,
+        ended=facts.states(session, project_id, since, until),
+        started=facts.started(session, project_id, since, until),
+        running=[views[run_id] for run_id in alive],
+        metric=metric,
+        goal=goal,
+        best=winner,
+        best_value=best[1] if best else None,
+        before=before[1] if before else None,
+        is_record=better and before is not None,
+        moved_by=differences(winner.parent, winner) if winner and winner.parent else (),
+        course=facts.course(session, project_id, metric, goal, until=until, days=COURSE_DAYS)
+        if metric and goal
+        else (),
+        causes=_causes(session, project_id, since, until),
+        gpu_hours=sum(
+            _gpus(hardware) * seconds / 3600
+            for hardware, seconds in facts.machine_seconds(session, project_id, since, until)
+        ),
+        statuses=facts.statuses(session, project_id, since, until),
+        decisions=said("decision"),
+        outcomes=said("outcome"),
+        problems=said("problem"),
+        hypotheses=said("hypothesis"),
+        changes=said("change"),
+        next_steps=said("next_step", since=until - facts.FADES, only_open=True),
+        verdicts=[(views[run_id], name, choice) for run_id, name, choice in tapped],
+        changed_data=list(
+            dict.fromkeys(one.name for one in facts.changed_data(session, project_id, since, until))
+        ),
+    )
+
+
+def _causes(session: Session, project_id: int, since: datetime, until: datetime) -> list[tuple[str, int]]:
+    """Short words for why runs ended badly, counted."""
+    counted: Counter[str] = Counter()
+    groups = facts.bad_endings(session, project_id, since, until)
+    views = {view.id: view for view in run_views(session, [run_id for _, _, run_id in groups[:MOST_SAID]])}
+    for state, amount, run_id in groups:
+        words = error_name(views[run_id]) if run_id in views else None
+        counted[words or ("no sign of life" if state == "lost" else state)] += amount
+    return counted.most_common()
+
+
+def _gpus(hardware: Mapping[str, Any]) -> int:
+    gpus = hardware.get("gpus")
+    return gpus if isinstance(gpus, int) else len(gpus) if isinstance(gpus, list) else 0

@@ -1,0 +1,251 @@
+"""The HTTP API: training machines report here, programs ask, operators look; Slack's signed requests come in too."""
+
+import json
+import logging
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field, ValidationError
+from slack_bolt import App, BoltRequest
+from sqlalchemy import text
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session
+
+from bot import api, ingest, logins
+from bot.errors import BadInput, Forbidden, NotFound, RunloreError
+from bot.tokens import Bearer, check
+from bot.wire import Heartbeat, describe, parse_batch
+from bot.wiring import Services
+
+log = logging.getLogger(__name__)
+
+TIMESTAMP = re.compile(r"[0-9]{1,12}")
+LARGEST_BODY = 32 << 20
+LARGEST_ARTIFACT = 64 << 20
+
+
+class TooLarge(RunloreError):
+    """More was sent than is taken at once."""
+
+
+class Unauthorised(RunloreError):
+    """No valid token came with the request."""
+
+
+class Wait(RunloreError):
+    """Not now; `Retry-After` says when."""
+
+
+async def raw_body(request: Request) -> bytes:
+    """The body as sent, unpacked if gzip; never more than the limit in memory, bombs included."""
+    limit = LARGEST_ARTIFACT if "/artifacts/" in request.url.path else LARGEST_BODY
+    packed = bytearray()
+    async for chunk in request.stream():
+        packed += chunk
+        if len(packed) > limit:
+            raise TooLarge(f"The body is larger than {limit >> 20} MiB: send smaller batches.")
+    if request.headers.get("content-encoding", "").lower() != "gzip":
+        return bytes(packed)
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(bytes(packed), limit + 1)
+    except zlib.error as error:
+        raise BadInput(f"The body is not gzip: {error}.") from error
+    if len(body) > limit:
+        raise TooLarge(f"The body unpacks to more than {limit >> 20} MiB: send smaller batches.")
+    if not unpacker.eof:
+        raise BadInput("The gzip body is cut off.")
+    return body
+
+
+Body = Annotated[bytes, Depends(raw_body)]
+Authorization = Annotated[str | None, Header()]
+
+
+class NoteIn(BaseModel):
+    """A note for a run, named as people name it."""
+
+    run: str = Field(max_length=300)
+    text: str = Field(min_length=1, max_length=20_000)
+
+
+def build_http(services: Services, bolt: App | None = None) -> FastAPI:
+    """The web application; `bolt` adds Slack's signed requests."""
+    web = FastAPI(title="Runlore", version="1", summary="The shared memory of a machine-learning team.")
+
+    def bearer(session: Session, header: str | None, scope: str) -> Bearer:
+        found = check(session, header, scope=scope, now=services.now())
+        if found is None:
+            raise Unauthorised("No valid token: run `runlore login`, or set RUNLORE_TOKEN.")
+        return found
+
+    @web.post("/api/v1/ingest", tags=["training"])
+    def take_batch(body: Body, authorization: Authorization = None) -> Response:
+        """A batch of records of one stream (docs/wire.md); a batch seen before changes nothing."""
+        with services.database.session() as session:
+            who = bearer(session, authorization, "write")
+            answer = ingest.take(session, parse_batch(_json(body)), who, services)
+        return JSONResponse(answer, status_code=409 if set(answer) == {"next"} else 200)
+
+    @web.post("/api/v1/heartbeat", tags=["training"])
+    def take_heartbeat(body: Body, authorization: Authorization = None) -> dict[str, str]:
+        """A sign of life, with a promise of the next."""
+        try:
+            beat = Heartbeat.model_validate(_json(body))
+        except ValidationError as error:
+            raise BadInput(describe(error)) from error
+        with services.database.session() as session:
+            return ingest.beat(session, beat, bearer(session, authorization, "write"), services)
+
+    @web.put("/api/v1/runs/{uid}/artifacts/{name}", tags=["training"])
+    def take_artifact(uid: str, name: str, body: Body, authorization: Authorization = None) -> dict[str, str]:
+        """A file of a run, kept in the home by its content."""
+        with services.database.session() as session:
+            return api.keep_artifact(
+                session, services, bearer(session, authorization, "write"), uid, name, body
+            )
+
+    @web.get("/api/v1/runs/{project}/{ref}", tags=["reading"])
+    def get_run(project: str, ref: str, authorization: Authorization = None) -> dict[str, Any]:
+        """All of a run: `ref` is its number, name or `latest`."""
+        with services.database.session() as session:
+            return api.run(session, services, bearer(session, authorization, "read"), project, ref)
+
+    @web.get("/api/v1/runs/{project}/{ref}/logs", tags=["reading"])
+    def get_logs(
+        project: str,
+        ref: str,
+        source: str | None = None,
+        first: Annotated[int, Query(alias="from", ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+        authorization: Authorization = None,
+    ) -> dict[str, Any]:
+        """A run's output, line by line."""
+        with services.database.session() as session:
+            who = bearer(session, authorization, "read")
+            return api.logs(session, services, who, project, ref, source=source, first=first, limit=limit)
+
+    @web.post("/api/v1/notes", tags=["training"])
+    def add_note(note: NoteIn, authorization: Authorization = None) -> dict[str, Any]:
+        """A note from a program or the command line."""
+        with services.database.session() as session:
+            return api.add_note(
+                session, services, bearer(session, authorization, "write"), note.run, note.text
+            )
+
+    @web.get("/api/v1/ask", tags=["reading"])
+    def get_answer(
+        q: Annotated[str, Query(min_length=1, max_length=2000)], authorization: Authorization = None
+    ) -> dict[str, Any]:
+        """Who has tried it?"""
+        with services.database.session() as session:
+            return api.ask(session, services, bearer(session, authorization, "read"), q)
+
+    @web.get("/api/v1/search", tags=["reading"])
+    def get_notes(
+        q: Annotated[str, Query(min_length=1, max_length=2000)],
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        authorization: Authorization = None,
+    ) -> dict[str, Any]:
+        """Notes close to the words and the meaning of `q`."""
+        with services.database.session() as session:
+            return api.search(session, services, bearer(session, authorization, "read"), q, limit=limit)
+
+    @web.post("/api/v1/login/start", tags=["login"])
+    def start_login(body: Body) -> dict[str, Any]:
+        """A code for a person to confirm in Slack."""
+        with services.database.session() as session:
+            return logins.start(session, _object(body), now=services.now())
+
+    @web.post("/api/v1/login/poll", tags=["login"])
+    def poll_login(body: Body) -> dict[str, Any]:
+        """The token, once the person confirmed the code."""
+        with services.database.session() as session:
+            return logins.poll(session, _object(body), now=services.now())
+
+    @web.get("/healthz", tags=["operating"], response_class=PlainTextResponse)
+    def healthy() -> str:
+        """The process answers."""
+        return "ok"
+
+    @web.get("/readyz", tags=["operating"])
+    def ready() -> dict[str, str]:
+        """The database answers too."""
+        with services.database.session() as session:
+            session.execute(text("SELECT 1"))
+        return {"database": "ok"}
+
+    @web.get("/metrics", tags=["operating"])
+    def metrics() -> Response:
+        """For Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    if bolt is not None:
+        _add_slack(web, bolt)
+    for kind, status in STATUSES.items():
+        web.add_exception_handler(kind, _answer(status))
+    return web
+
+
+STATUSES: dict[type[Exception], int] = {
+    Unauthorised: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    TooLarge: 413,
+    BadInput: 422,
+    RunloreError: 400,
+    DataError: 422,  # a value no column can hold; sending it again would not help
+    OperationalError: 503,
+    DBAPIError: 503,
+    PoolTimeout: 503,
+}
+
+
+def _answer(status: int) -> Callable[[Request, Exception], Response]:
+    def answer(request: Request, error: Exception) -> Response:
+        if status == 503:
+            log.error(
+                "database_did_not_answer", extra={"path": request.url.path, "reason": type(error).__name__}
+            )
+            words = "The database does not answer. Nothing was taken; send it again."
+            return JSONResponse({"error": words}, status_code=503, headers={"Retry-After": "2"})
+        if isinstance(error, DataError):
+            log.error("value_out_of_range", extra={"path": request.url.path})
+            return JSONResponse({"error": "A number or text in it is out of range."}, status_code=status)
+        return JSONResponse({"error": str(error)}, status_code=status)
+
+    return answer
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("The body is not JSON.") from error
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    data = _json(body)
+    if not isinstance(data, dict):
+        raise BadInput("The body is not a JSON object.")
+    return data
+
+
+def _add_slack(web: FastAPI, bolt: App) -> None:
+    @web.post("/slack/events", include_in_schema=False)
+    def slack(request: Request, body: Body) -> Response:
+        """A plain function: Bolt's own adapter would dispatch inside the event loop and block it."""
+        if not TIMESTAMP.fullmatch(request.headers.get("x-slack-request-timestamp", "")):
+            return PlainTextResponse("no signature", status_code=401)  # slack_sdk would raise on it
+        headers: dict[str, str | Sequence[str]] = {name: [value] for name, value in request.headers.items()}
+        answer = bolt.dispatch(BoltRequest(body=body.decode("utf-8", "replace"), headers=headers))
+        kept = {
+            name: values[0] for name, values in answer.headers.items() if name.lower() != "content-length"
+        }
+        return Response(content=answer.body, status_code=answer.status, headers=kept)

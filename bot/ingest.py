@@ -1,0 +1,398 @@
+"""Takes in what training machines report: in order per stream, each record once, bad ones named and left out."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from sqlmodel import Session, col, select
+
+from bot import outbox, people, runs, wire
+from bot.errors import BadInput, Forbidden
+from bot.redact import redact, redact_all
+from bot.tokens import Bearer
+from bot.wiring import Services
+from storage import ingest_queries as rows
+from storage.jobs import defer
+from storage.logs import append_log
+from storage.memory import Channel, Note, NoteRun
+from storage.run_queries import message_key
+from storage.series import append_metrics
+from storage.tables import Artifact, Link, Person, Project, Run, RunEvent
+
+log = logging.getLogger(__name__)
+
+POINTS = Counter("runlore_ingest_points_total", "Metric points taken in")
+LAG = Histogram(
+    "runlore_ingest_lag_seconds", "From the trainer's sending to our taking in, by the trainer's clock"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intake:
+    """What the handlers of one batch share."""
+
+    session: Session
+    run: Run
+    now: datetime
+    offset: float  # server's clock minus the trainer's, seconds
+    stream: str
+    # What hangs on the run's message waits until the run was announced.
+    later: list[Callable[[], None]] = field(default_factory=list)
+
+
+def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -> dict[str, Any]:
+    """Take in one batch; answers docs/wire.md's body, or only `next` when the batch is not the one expected."""
+    now = services.now()
+    project, is_new = _project(session, batch.project, who, now=now)
+    run, _ = rows.take_run(session, project, batch.run, name=batch.run, now=now)
+    _may_write(session, run, who)
+    stream = rows.lock_stream(session, batch.stream, run.id or 0)
+    if stream.run_id != run.id:
+        raise BadInput("This stream belongs to another run: each spool file has an id of its own.")
+    if batch.first + batch.count <= stream.next_seq:
+        return _answer(session, run, project, stream.next_seq, [], is_new=False)
+    if batch.first != stream.next_seq:
+        return {"next": stream.next_seq}
+    offset = now.timestamp() - batch.sent_at
+    LAG.observe(max(0.0, min(abs(offset), 3600.0)))
+    intake = Intake(session=session, run=run, now=now, offset=offset, stream=batch.stream)
+    errors = _events(intake, batch.events, who) + _series(intake, batch)
+    rows.advance_stream(session, stream, batch.first + batch.count, clock_offset=offset)
+    _tell(intake, services, batch)
+    return _answer(session, run, project, stream.next_seq, errors, is_new=is_new)
+
+
+def beat(session: Session, heartbeat: wire.Heartbeat, who: Bearer, services: Services) -> dict[str, str]:
+    """A sign of life; a run never heard of is answered kindly, its records are on their way."""
+    run = rows.find_run(session, heartbeat.run)
+    if run is None:
+        return {"state": "unknown"}
+    _may_write(session, run, who)
+    runs.alive(session, run, now=services.now(), next_in=heartbeat.next_in, readings=heartbeat.readings)
+    return {"state": run.state}
+
+
+def _tell(intake: Intake, services: Services, batch: wire.Batch) -> None:
+    """Announce a new run, refresh a known one, then say what happened to it."""
+    session, run, now = intake.session, intake.run, intake.now
+    kinds = {str(event.get("t")) for event in batch.events}
+    if not run.announced.get("start"):
+        run.announced = run.announced | {"start": now.isoformat()}
+        runs.announce(session, run, default_channel=services.default_channel, now=now)
+    elif batch.series or kinds & {"config", "progress", "tags", "code", "dataset", "summary"}:
+        runs.refresh(session, run, now=now)
+    for say in intake.later:
+        say()
+    ending = next((e for e in reversed(batch.events) if e.get("t") in ("exit", "finish")), None)
+    if ending is not None:
+        _end(intake, ending)
+    elif "progress" not in kinds:
+        # The start promises the next sign of life; after that heartbeats do.
+        runs.alive(session, run, now=now, next_in=max([30.0, *map(wire.promise, batch.events)]))
+
+
+def _end(intake: Intake, raw: Mapping[str, Any]) -> None:
+    session, run, now = intake.session, intake.run, intake.now
+    try:
+        said = wire.parse_event(raw)
+    except BadInput:
+        return  # named among the batch's errors already
+    at = wire.moment(said.at, _shift(intake)) if isinstance(said, wire.Exit | wire.Finish) else now
+    if isinstance(said, wire.Exit):
+        ending = redact_all(said.model_dump(exclude={"at", "state"}, exclude_none=True))
+        runs.end(
+            session,
+            run,
+            state=said.state,
+            ending={k: v for k, v in ending.items() if k not in ("t", "seq")},
+            now=now,
+            at=at,
+        )
+    elif isinstance(said, wire.Finish) and not (said.failed or said.exit_code):
+        runs.end(session, run, state="finished", ending={"exit_code": said.exit_code}, now=now, at=at)
+    elif isinstance(said, wire.Finish) and run.state == "running":
+        # How and why follows with the sidecar's `exit`; should that never come, the sweep tells what is known.
+        run.ending = {"exit_code": said.exit_code}
+        runs.alive(session, run, now=now, next_in=0)
+
+
+def _events(intake: Intake, events: list[dict[str, Any]], who: Bearer) -> list[dict[str, Any]]:
+    errors = []
+    for raw in sorted(
+        events, key=lambda event: event.get("seq", 0) if isinstance(event.get("seq"), int) else 0
+    ):
+        try:
+            event = wire.parse_event(raw)
+            if isinstance(event, wire.Start):
+                _start(intake, event, who)
+            else:
+                HANDLERS[type(event)](intake, event, raw)
+        except BadInput as problem:
+            errors.append({"seq": raw.get("seq"), "error": str(problem)})
+            if raw.get("t") == "start" and raw.get("visibility") == "me":
+                intake.run.visibility = "me"  # whatever else is wrong with it, it was to be private
+    return errors
+
+
+def _series(intake: Intake, batch: wire.Batch) -> list[dict[str, Any]]:
+    errors: list[dict[str, Any]] = []
+    columns: dict[str, tuple[list[float], list[float], list[float]]] = {}
+    for raw in batch.series:
+        try:
+            name, steps, times, values = wire.parse_series(raw)
+        except BadInput as problem:
+            errors.append({"seq": None, "error": str(problem)})
+            continue
+        times = [at + intake.offset for at in times] if abs(intake.offset) > CLOCK_SLACK else times
+        if name in columns:
+            for have, more in zip(columns[name], (steps, times, values), strict=True):
+                have.extend(more)
+        else:
+            columns[name] = (steps, times, values)
+    POINTS.inc(append_metrics(intake.session, intake.run.id or 0, columns, at=intake.now))
+    return errors
+
+
+CLOCK_SLACK = (
+    5.0  # seconds; below it the trainer's clock is as good as ours and the network's delay is most of it
+)
+
+
+def _start(intake: Intake, event: wire.Start, who: Bearer) -> None:
+    session, run = intake.session, intake.run
+    if event.resumed and run.announced.get("start"):
+        runs.resume(session, run, now=intake.now)
+    else:
+        run.started_at = wire.moment(event.at, _shift(intake))
+    run.name = event.name or run.name
+    run.entry, run.host, run.login = (
+        event.entry or run.entry,
+        event.host or run.host,
+        event.login or run.login,
+    )
+    run.group, run.visibility = event.group or run.group, event.visibility
+    run.intent = redact(event.notes) if event.notes else run.intent
+    owner = (
+        session.get(Person, who.person_id)
+        if who.person_id
+        else people.by_login(session, event.login, now=intake.now)
+    )
+    run.owner_id = owner.id if owner else run.owner_id
+    session.add(run)
+    session.flush()
+    rows.put_params(session, run.id or 0, redact_all(wire.flatten(event.config)))
+    rows.put_tags(session, run.id or 0, add=event.tags)
+    if event.fork_of and (parent := _named(session, run, event.fork_of)):
+        run.parent_id, run.parent_source = parent.id, "fork_of"
+    if event.notes and run.intent and not event.resumed:
+        _note(intake, run.intent, at=run.started_at)
+
+
+def _note(intake: Intake, text: str, *, at: datetime) -> None:
+    """What the code says about its run is a note of its owner."""
+    session, run = intake.session, intake.run
+    note = Note(project_id=run.project_id, author_id=run.owner_id, kind="sdk", text=text, said_at=at)
+    session.add(note)
+    session.flush()
+    session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
+    session.flush()
+    defer(session, "read_note", queue="general", lock=f"note:{note.id}", note_id=note.id)
+
+
+def _config(intake: Intake, event: wire.Config, _: Mapping[str, Any]) -> None:
+    rows.put_params(intake.session, intake.run.id or 0, redact_all(wire.flatten(event.config)))
+
+
+def _summary(intake: Intake, event: wire.Summary, _: Mapping[str, Any]) -> None:
+    intake.run.summary = intake.run.summary | redact_all(event.summary)
+
+
+def _tags(intake: Intake, event: wire.Tags, _: Mapping[str, Any]) -> None:
+    rows.put_tags(intake.session, intake.run.id or 0, add=event.add, remove=event.remove)
+
+
+def _define(intake: Intake, event: wire.Define, _: Mapping[str, Any]) -> None:
+    rows.define_metric(intake.session, intake.run.id or 0, event.metric, goal=event.goal)
+
+
+def _alert(intake: Intake, event: wire.Alert, raw: Mapping[str, Any]) -> None:
+    _keep(intake, event, raw)
+    title, body, key = redact(event.title), redact(event.text), f"{intake.stream}:{raw.get('seq')}"
+
+    told = {"title": title, "body": body, "level": event.level, "key": key}
+    intake.later.append(lambda: runs.alert(intake.session, intake.run, **told, now=intake.now))
+
+
+def _warning(intake: Intake, event: wire.Warning_, raw: Mapping[str, Any]) -> None:
+    _keep(intake, event, raw)
+    key = f"{intake.stream}:{raw.get('seq')}"
+    intake.later.append(
+        lambda: runs.warn(
+            intake.session,
+            intake.run,
+            resource=event.resource,
+            words=redact(event.text),
+            key=key,
+            now=intake.now,
+        )
+    )
+
+
+def _said(intake: Intake, event: wire.NoteSaid, _: Mapping[str, Any]) -> None:
+    _note(intake, redact(event.text), at=wire.moment(event.at, _shift(intake)))
+
+
+def _progress(intake: Intake, event: wire.Progress, _: Mapping[str, Any]) -> None:
+    run = intake.run
+    run.progress_done, run.progress_total = event.done, event.total
+    if event.expect_next_in:
+        run.expected_by = intake.now + timedelta(seconds=event.expect_next_in)
+
+
+def _dataset(intake: Intake, event: wire.Dataset, _: Mapping[str, Any]) -> None:
+    rows.put_dataset(
+        intake.session,
+        intake.run,
+        name=event.name,
+        fingerprint=event.fingerprint,
+        now=intake.now,
+        source=redact(event.source) if event.source else None,
+        format=event.format,
+        rows=event.rows,
+        columns=event.columns,
+        column_types=event.types,
+        size=event.size,
+        filters=event.filters,
+    )
+
+
+def _artifact(intake: Intake, event: wire.ArtifactSaid, _: Mapping[str, Any]) -> None:
+    known = select(Artifact).where(Artifact.run_id == intake.run.id, Artifact.name == event.name)
+    for old in intake.session.exec(known):
+        intake.session.delete(old)
+    values = event.model_dump(exclude={"at"})
+    intake.session.add(
+        Artifact(run_id=intake.run.id or 0, at=wire.moment(event.at, _shift(intake)), **values)
+    )
+
+
+def _link(intake: Intake, event: wire.LinkSaid, _: Mapping[str, Any]) -> None:
+    intake.session.add(
+        Link(run_id=intake.run.id or 0, url=redact(event.url), title=event.title, at=intake.now)
+    )
+
+
+def _code(intake: Intake, event: wire.Code, _: Mapping[str, Any]) -> None:
+    intake.run.code_id = rows.put_code(intake.session, **redact_all(event.model_dump()))
+
+
+def _env(intake: Intake, event: wire.Env, _: Mapping[str, Any]) -> None:
+    intake.run.environment_id = rows.put_environment(intake.session, **redact_all(event.model_dump()))
+
+
+def _log_lines(intake: Intake, event: wire.LogLines, _: Mapping[str, Any]) -> None:
+    lines = [redact(line) for line in event.lines]
+    append_log(
+        intake.session,
+        intake.run.id or 0,
+        source=event.source,
+        first_line=event.first_line,
+        lines=lines,
+        at=intake.now,
+    )
+
+
+def _keep(intake: Intake, event: wire.Event, raw: Mapping[str, Any]) -> None:
+    """Kept as it came: alerts, text values, kinds of newer SDKs."""
+    del event
+    at = raw.get("at")
+    moment = wire.moment(at, _shift(intake)) if isinstance(at, int | float) else intake.now
+    data = {name: value for name, value in redact_all(dict(raw)).items() if name not in ("t", "seq", "at")}
+    intake.session.add(
+        RunEvent(run_id=intake.run.id or 0, kind=str(raw.get("t"))[:100], at=moment, data=data)
+    )
+
+
+def _nothing(intake: Intake, event: wire.Event, raw: Mapping[str, Any]) -> None:
+    """Endings are told after everything else of their batch was taken in."""
+
+
+Handler = Callable[[Intake, Any, Mapping[str, Any]], None]
+HANDLERS: Mapping[type[wire.Event], Handler] = {
+    wire.Config: _config,
+    wire.Summary: _summary,
+    wire.Tags: _tags,
+    wire.Define: _define,
+    wire.Alert: _alert,
+    wire.Warning_: _warning,
+    wire.NoteSaid: _said,
+    wire.Progress: _progress,
+    wire.Dataset: _dataset,
+    wire.ArtifactSaid: _artifact,
+    wire.LinkSaid: _link,
+    wire.Code: _code,
+    wire.Env: _env,
+    wire.LogLines: _log_lines,
+    wire.Finish: _nothing,
+    wire.Exit: _nothing,
+    wire.Unknown: _keep,
+}
+
+
+def _shift(intake: Intake) -> float:
+    return intake.offset if abs(intake.offset) > CLOCK_SLACK else 0.0
+
+
+def _project(session: Session, name: str, who: Bearer, *, now: datetime) -> tuple[Project, bool]:
+    if who.project_id is not None:
+        own = session.get(Project, who.project_id)
+        if own is None or own.name != name:
+            raise Forbidden(
+                f"This token is for the project {own.name if own else '?'}, not for {name}. "
+                "Set project= to it, or use another token."
+            )
+        return own, False
+    return rows.take_project(session, name, now=now)
+
+
+def _may_write(session: Session, run: Run, who: Bearer) -> None:
+    if who.project_id is not None and run.project_id != who.project_id:
+        raise Forbidden("This run belongs to another project than this token.")
+
+
+def _named(session: Session, run: Run, name: str) -> Run | None:
+    """The run a `fork_of` means: an id, `#41`, `vision/41` or a name, of the same project."""
+    found = rows.find_run(session, name)
+    if found is not None:
+        return found if found.project_id == run.project_id else None
+    digits = name.rpartition("/")[2].lstrip("#")
+    scope = select(Run).where(Run.project_id == run.project_id)
+    if digits.isdigit():
+        return session.exec(scope.where(Run.number == int(digits))).first()
+    return session.exec(scope.where(Run.name == name).order_by(col(Run.id).desc())).first()
+
+
+def _answer(
+    session: Session, run: Run, project: Project, next_seq: int, errors: list[dict[str, Any]], *, is_new: bool
+) -> dict[str, Any]:
+    place = outbox.sent(session, message_key(run.id or 0)) or {}
+    channel = session.get(Channel, place.get("channel") or project.channel_id or "")
+    ref = f"{project.name}/{run.number}"
+    return {
+        "next": next_seq,
+        "errors": errors,
+        "run": {
+            "ref": ref,
+            "number": run.number,
+            "name": run.name,
+            "state": run.state,
+            "channel": f"#{channel.name}" if channel else None,
+            "permalink": place.get("permalink"),
+            "message": f"{ref} → #{channel.name}" if channel else ref,
+            "new_project": is_new,
+            "nearest_project": rows.nearest_project(session, project.name) if is_new else None,
+        },
+    }

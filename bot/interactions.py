@@ -1,0 +1,229 @@
+"""Slash commands, buttons, forms, shortcuts and App Home, once they were acknowledged."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, select
+
+from bot import commands, corrections, likes, notes, outbox, people, runs
+from bot.asking import sees_run, sight_of
+from bot.blocks import escape
+from bot.buttons import ACTIONS, Tap
+from bot.digest_status import add_status, read_status
+from bot.errors import RunloreError, SlackBusy, SlackDoubtful, SlackRefused
+from bot.forms import read_compare, read_parent
+from bot.home_view import home_view
+from bot.note_forms import read_edit, read_note
+from bot.note_messages import note_card, read_move
+from bot.sight import person_sight
+from bot.threads import place_of, thread_at
+from bot.values import Message
+from bot.views import note_view, run_view, run_views
+from bot.wiring import Services
+from storage.memory import Note, NoteRun
+from storage.run_list import RunFilter, page_of_runs
+from storage.tables import Person, Project, Run
+
+log = logging.getLogger(__name__)
+
+
+def command(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """`/runs …`: the answer is seen by its asker only."""
+    message = commands.answer(
+        session,
+        services,
+        str(body.get("text") or ""),
+        person=str(body["user_id"]),
+        channel=str(body["channel_id"]),
+        public=False,
+        with_models=bool(body.get("_with_models")),
+    )
+    answer = {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
+    try:
+        services.messenger.respond(str(body["response_url"]), answer)
+    except SlackRefused as refusal:  # asked too long ago; what the command did stays done
+        log.warning("answer_refused", extra={"reason": refusal.error})
+
+
+def action(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """A button was pressed."""
+    pressed = (body.get("actions") or [{}])[0]
+    handler = ACTIONS.get(str(pressed.get("action_id")))
+    if handler is None:
+        return  # a field of a form, or a link
+    person = people.by_slack_id(session, str(body["user"]["id"]), now=services.now())
+    chosen = pressed.get("selected_option") or {}
+    tap = Tap(
+        session=session,
+        services=services,
+        person=person,
+        value=str(pressed.get("value") or chosen.get("value") or ""),
+        body=body,
+        now=services.now(),
+    )
+    try:
+        handler(tap)
+    except (SlackBusy, SlackDoubtful):
+        raise  # tried again
+    except RunloreError as problem:
+        if isinstance(problem, SlackRefused) and problem.error in ("expired_trigger_id", "trigger_expired"):
+            problem = RunloreError("That took me too long; please press it once more.")
+        if body.get("response_url"):
+            try:
+                tap.answer(Message(text=escape(str(problem))))
+            except SlackRefused as refusal:
+                log.warning("answer_refused", extra={"reason": refusal.error})
+
+
+def submission(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """A form was filled in."""
+    view, now = body["view"], services.now()
+    person = people.by_slack_id(session, str(body["user"]["id"]), now=now)
+    match view.get("callback_id"):
+        case "note_edit":
+            edit = read_edit(view)
+            note = session.get(Note, edit.note_id)
+            if note is not None and corrections.may_edit(session, note, person):
+                corrections.apply(session, edit, person, now=now)
+        case "note_move":
+            note_id, run_id = read_move(view)
+            note, run = session.get(Note, note_id), session.get(Run, run_id)
+            if note is not None and run is not None and corrections.may_edit(session, note, person):
+                notes.move(session, note, run, now=now)
+        case "note_new":
+            run_id, text = read_note(view)
+            run = session.get(Run, run_id)
+            if run is not None:
+                _say_for(session, services, person, run, text)
+        case "digest_status":
+            project_id, text = read_status(view)
+            if person_sight(session, person, now=now).sees(project_id):
+                add_status(session, project_id, text, person, now=now)
+        case "run_parent":
+            run_id, parent_id = read_parent(view)
+            run = session.get(Run, run_id)
+            if run is not None:
+                run.parent_id, run.parent_source = parent_id or None, "person"
+                runs.refresh(session, run, now=now, urgent=True)
+        case "run_compare":
+            one, other, place = read_compare(view)
+            channel, _, ts = place.partition(":")
+            message = commands.compare_runs(session, [other, one])
+            audience = sight_of(session, person, channel, public=True, now=now)
+            compared = [session.get(Run, run_id) for run_id in (one, other)]
+            if not all(run is not None and sees_run(audience, run) for run in compared):
+                # Asked for where not everybody may see these runs: it goes to who asked.
+                channel, ts = person.slack_id or channel, ""
+            key = f"compare:{view['id']}"
+            outbox.post(session, key, channel, message, now=now, thread_ts=ts or None)
+
+
+def shortcut(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """“Save as run note” in a message's menu."""
+    if body.get("callback_id") == "save_note":
+        save_message(
+            session,
+            services,
+            channel=str(body["channel"]["id"]),
+            ts=str(body["message"]["ts"]),
+            message=body["message"],
+        )
+
+
+def save_message(
+    session: Session,
+    services: Services,
+    *,
+    channel: str,
+    ts: str,
+    note: Note | None = None,
+    message: Mapping[str, Any] | None = None,
+) -> None:
+    """📝 on any message makes it a note of its author, about the run whose thread it is in or that it names."""
+    found = message or _fetch(services, channel, ts)
+    author = found.get("user")
+    if not author or found.get("bot_id"):
+        return  # a bot's words are nobody's note
+    if note is not None:
+        session.delete(note)  # taken back before: made anew
+        session.flush()
+    thread_ts = str(found.get("thread_ts") or ts)
+    thread = thread_at(session, channel, thread_ts)
+    project = None if thread else _project_of(session, channel)
+    kept = notes.keep(
+        session,
+        dict(found),
+        thread=thread,
+        channel=channel,
+        ts=ts,
+        author_id=str(author),
+        now=services.now(),
+        project=project,
+    )
+    if kept is not None:
+        kept.permalink = kept.permalink or services.messenger.permalink(channel, ts)
+        outbox.react(session, channel, ts, "memo", now=services.now())
+
+
+def like_message(
+    session: Session, services: Services, *, channel: str, ts: str, person: str, note: Note | None
+) -> None:
+    """⭐ on a run's message likes the run, on a note the note."""
+    del note
+    found = liked(session, channel=channel, ts=ts, person=person, now=services.now())
+    if found is not None:
+        likes.add(session, found, now=services.now())
+
+
+def liked(session: Session, *, channel: str, ts: str, person: str, now: datetime) -> likes.Liked | None:
+    """What a ⭐ on this message means."""
+    who = people.by_slack_id(session, person, now=now)
+    return likes.at_message(session, channel=channel, ts=ts, person_id=who.id or 0)
+
+
+def publish_home(session: Session, services: Services, slack_id: str) -> None:
+    """App Home: what its person runs now, and how to ask."""
+    person = people.by_slack_id(session, slack_id, now=services.now())
+    sight = sight_of(session, person, slack_id, public=False, now=services.now())
+    which = RunFilter(
+        project_ids=sorted(sight.project_ids or ()),
+        seen_by=person.id,
+        owner_id=person.id,
+        states=("running",),
+    )
+    mine = run_views(session, page_of_runs(session, which, limit=10)[0], curves=True, parents=True)
+    services.messenger.call(
+        "views.publish", {"user_id": slack_id, "view": home_view(mine, now=services.now())}
+    )
+
+
+def _say_for(session: Session, services: Services, person: Person, run: Run, text: str) -> None:
+    """A note written in a form: kept, and shown in the run's thread with its reading."""
+    now = services.now()
+    note = Note(project_id=run.project_id, author_id=person.id, kind="text", text=text, said_at=now)
+    session.add(note)
+    session.flush()
+    session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
+    session.flush()
+    notes.read_again(session, note)
+    project = session.get(Project, run.project_id)
+    place = place_of(session, project, run) if project else None
+    if place is not None:
+        message = note_card(note_view(notes.bundle_of(session, note)), run_view(session, run.id or 0))
+        key = notes.CARD.format(note.id)
+        outbox.post(session, key, place.channel, message, now=now, parent_key=place.parent_key)
+    runs.refresh(session, run, now=now)
+
+
+def _fetch(services: Services, channel: str, ts: str) -> Mapping[str, Any]:
+    """One message, wherever it is."""
+    query = {"channel": channel, "ts": ts, "latest": ts, "oldest": ts, "inclusive": True, "limit": 10}
+    answer = services.messenger.call("conversations.replies", query)
+    return next((one for one in answer.get("messages", []) if one.get("ts") == ts), {})
+
+
+def _project_of(session: Session, channel: str) -> Project | None:
+    projects = session.exec(select(Project).where(Project.channel_id == channel).limit(2)).all()
+    return projects[0] if len(projects) == 1 else None

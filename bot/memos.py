@@ -1,0 +1,133 @@
+"""Memos: a voice note is fetched from Slack, heard, written down as an engineer would type it, and its audio deleted."""
+
+import logging
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from bot import notes, outbox
+from bot.errors import SlackRefused
+from bot.messenger import Messenger
+from bot.note_messages import audio_problem
+from bot.reading import context_of
+from nlp.normalise import normalise
+from nlp.values import AudioError, Context, NormalisedText, Transcriber, Transcript
+from storage.database import Database
+from storage.memory import Note
+
+log = logging.getLogger(__name__)
+
+LARGEST = 200 << 20
+
+
+def hear(
+    database: Database, messenger: Messenger, transcriber: Transcriber, note_id: int, *, now: datetime
+) -> None:
+    """Transcribe a memo's audio into its note. Hearing it again changes nothing: the text is simply written again."""
+    with database.session() as session:
+        note = session.get(Note, note_id)
+        if note is None or note.deleted_at is not None or note.heard is not None or not note.memo:
+            return
+        context, file_id = context_of(session, note), str(note.memo["file"])
+    started = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="memo-") as folder:
+            audio = Path(folder) / "audio"
+            _fetch(messenger, file_id, audio)
+            transcript = transcriber.transcribe(audio, context=context)
+    except (AudioError, SlackRefused) as problem:
+        with database.session() as session:
+            _tell(session, note_id, _reason(problem), now=now)
+        return
+    log.info(
+        "memo_heard",
+        extra={
+            "note": note_id,
+            "audio_s": transcript.duration,
+            "took_s": round(time.monotonic() - started, 2),
+        },
+    )
+    with database.session() as session:
+        write_down(session, note_id, transcript, context, now=now)
+
+
+def write_down(
+    session: Session, note_id: int, transcript: Transcript, context: Context, *, now: datetime
+) -> None:
+    """Keep what was heard, and have it read; silence gets a kind word instead of an invented one."""
+    note = session.get(Note, note_id)
+    if note is None or note.deleted_at is not None:
+        return  # taken back while it was being heard
+    if not transcript.text.strip():
+        _tell(session, note_id, "I heard no words in it.", now=now)
+        return
+    written = normalise(transcript.text, context)
+    caption = str((note.memo or {}).get("caption") or "")
+    lead = f"{caption}\n" if caption else ""
+    note.heard, note.text, note.language = transcript.text, lead + written.text, transcript.language
+    note.memo = (note.memo or {}) | {
+        "duration": transcript.duration,
+        "words": [[w.text, w.start, w.end, round(w.probability, 3)] for w in transcript.words],
+        "spans": _spans(transcript, written, offset=len(lead)),
+    }
+    notes.read_again(session, note)
+
+
+def _fetch(messenger: Messenger, file_id: str, target: Path) -> None:
+    info: dict[str, Any] = messenger.call("files.info", {"file": file_id}).get("file") or {}
+    if int(info.get("size") or 0) > LARGEST:
+        raise AudioError(f"it is larger than {LARGEST >> 20} MiB")
+    url = info.get("url_private_download") or info.get("url_private")
+    if not url:
+        raise AudioError("Slack gives no download for it")
+    messenger.download(str(url), target, limit=LARGEST)
+
+
+def _tell(session: Session, note_id: int, reason: str, *, now: datetime) -> None:
+    note = session.get(Note, note_id)
+    if note is None or note.channel_id is None or note.ts is None or note.deleted_at is not None:
+        return
+    note.heard, note.read_at = "", now
+    thread_ts = (note.memo or {}).get("thread") or note.ts
+    outbox.post(
+        session,
+        f"note:{note_id}:problem",
+        note.channel_id,
+        audio_problem(reason),
+        now=now,
+        thread_ts=thread_ts,
+    )
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, SlackRefused):
+        gone = problem.error in ("file_deleted", "file_not_found")
+        return (
+            "it was deleted before I could listen"
+            if gone
+            else f"Slack did not let me fetch it ({problem.error})"
+        )
+    return str(problem)
+
+
+def _spans(transcript: Transcript, written: NormalisedText, *, offset: int) -> list[list[float]]:
+    """[character of the written text, seconds] for every word, so that a quote can say when it was spoken."""
+    spans: list[list[float]] = []
+    position = 0
+    for word in transcript.words:
+        found = transcript.text.find(word.text.strip(), position)
+        if found < 0:
+            continue
+        position = found + len(word.text.strip())
+        shift = 0
+        for change in written.replacements:
+            if change.heard_end <= found:
+                shift = change.end - change.heard_end
+            elif change.heard_start <= found:
+                shift = change.start - found
+        spans.append([found + shift + offset, round(word.start, 2)])
+    return spans

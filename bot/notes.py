@@ -1,0 +1,290 @@
+"""Notes from the conversation: replies are kept, memos are heard, edits and deletions in Slack are followed through."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, or_, select
+
+from bot import outbox, people
+from bot.note_messages import audio_problem, pick_run, transcribe_question
+from bot.slack_text import artifact_kind, files_of, is_audio, is_memo, links, permalinks, plain, run_refs
+from bot.threads import thread_at
+from bot.views import note_view, run_views
+from storage import run_queries, search
+from storage.jobs import defer
+from storage.memory import Fact, Note, NoteRun, RationaleItem, Thread
+from storage.run_queries import NoteBundle
+from storage.tables import Artifact, Link, Person, Project, Run
+
+RECENT = timedelta(hours=2)
+CARD = "note:{}:card"
+
+
+def receive(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note | None:
+    """Keep a person's reply in a thread of ours as a note; None when it is not one."""
+    channel, ts, author_id = str(event.get("channel")), str(event.get("ts")), event.get("user")
+    thread_ts = event.get("thread_ts")
+    if not author_id or event.get("bot_id") or not thread_ts:
+        return None
+    thread = thread_at(session, channel, str(thread_ts))
+    if thread is None:
+        return None
+    return keep(session, event, thread=thread, channel=channel, ts=ts, author_id=str(author_id), now=now)
+
+
+def keep(
+    session: Session,
+    event: Mapping[str, Any],
+    *,
+    thread: Thread | None,
+    channel: str,
+    ts: str,
+    author_id: str,
+    now: datetime,
+    project: Project | None = None,
+) -> Note | None:
+    """Make a note of one message; the same message is one note however often it is told."""
+    known = session.exec(select(Note).where(Note.channel_id == channel, Note.ts == ts)).first()
+    if known is not None:
+        return known
+    author = people.by_slack_id(session, author_id, now=now)
+    text = plain(str(event.get("text") or ""), person_name=lambda one: _name(session, one))
+    project = project or (session.get(Project, thread.project_id) if thread else None)
+    files = files_of(event)
+    memo = next((file for file in files if is_memo(file)), None)
+    if project is None or not (text or files):
+        return None
+    note = Note(
+        project_id=project.id or 0,
+        author_id=author.id,
+        kind="memo" if memo else "text",
+        text=text,
+        channel_id=channel,
+        ts=ts,
+        memo={"file": memo.get("id"), "caption": text, "thread": event.get("thread_ts")} if memo else None,
+        said_at=_moment(ts),
+    )
+    session.add(note)
+    session.flush()
+    runs = _runs_meant(session, note, str(event.get("text") or ""), thread, project, author, now=now)
+    for run in runs:
+        session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
+    session.flush()
+    _keep_files(session, note, files, runs, event, now=now)
+    if memo:
+        outbox.react(session, channel, ts, "ear", now=now)
+        defer(session, "hear_memo", queue="speech", lock=f"note:{note.id}", note_id=note.id)
+    else:
+        _ask_about_audio(session, note, files, author_id, thread, now=now)
+        read_again(session, note)
+    if not runs:
+        _offer_runs(session, note, project, author, thread, now=now)
+    return note
+
+
+def edited(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note | None:
+    """A message was changed in Slack: its note follows, unless only its looks changed."""
+    message = event.get("message") or {}
+    note = _note_at(session, str(event.get("channel")), str(message.get("ts")))
+    if note is None or message.get("bot_id"):
+        return None
+    text = plain(str(message.get("text") or ""), person_name=lambda one: _name(session, one))
+    if note.kind == "memo" or text == note.text:
+        return None
+    note.text, note.edited_at, note.edited_by_id = text, now, note.author_id
+    read_again(session, note)
+    return note
+
+
+def deleted(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note | None:
+    """A message was deleted in Slack: its note goes, with vectors, facts and card."""
+    note = _note_at(session, str(event.get("channel")), str(event.get("deleted_ts")))
+    if note is not None:
+        forget(session, note, now=now)
+    return note
+
+
+def forget(session: Session, note: Note, *, now: datetime) -> None:
+    """Take a note back: nothing of it can be found or quoted any more."""
+    session.refresh(note, with_for_update={"key_share": True})  # a reading in hand ends first
+    if note.deleted_at is not None:
+        return
+    search.unindex_note(session, note.id or 0)
+    session.execute(delete(Fact).where(col(Fact.note_id) == note.id))
+    session.execute(delete(RationaleItem).where(col(RationaleItem.note_id) == note.id))
+    note.deleted_at, note.text, note.heard, note.title, note.memo = now, "", None, None, None
+    card = CARD.format(note.id)
+    if note.channel_id:
+        outbox.remove(session, card, note.channel_id, now=now)
+    if note.channel_id and note.ts:
+        outbox.react(session, note.channel_id, note.ts, "memo", now=now, remove=True)
+
+
+def give_up(session: Session, note: Note, *, now: datetime) -> None:
+    """Hearing or reading this note took two workers with it: say so, keep the message as it is in Slack."""
+    note.read_at = now
+    if note.kind == "memo" and note.channel_id and note.ts and note.deleted_at is None:
+        words = audio_problem("it made me stumble twice, so I left it; the recording is still here")
+        thread_ts = (note.memo or {}).get("thread") or note.ts
+        outbox.post(session, f"note:{note.id}:problem", note.channel_id, words, now=now, thread_ts=thread_ts)
+
+
+def move(session: Session, note: Note, run: Run, *, now: datetime) -> None:
+    """A note is about another run than thought."""
+    session.execute(delete(NoteRun).where(col(NoteRun.note_id) == note.id))
+    session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
+    note.project_id = run.project_id
+    session.flush()
+    if note.channel_id and outbox.sent(session, CARD.format(note.id)):
+        outbox.edit(session, CARD.format(note.id), note.channel_id, {"note": note.id}, now=now, urgent=True)
+    read_again(session, note)
+
+
+def read_again(session: Session, note: Note) -> None:
+    """Have a note's text read (roles, facts, vectors) soon."""
+    note.read_at = None
+    defer(session, "read_note", queue="general", lock=f"note:{note.id}", note_id=note.id)
+
+
+def runs_of(session: Session, note_id: int) -> list[Run]:
+    """The runs a note is about."""
+    query = select(Run).join(NoteRun, col(NoteRun.run_id) == col(Run.id)).where(NoteRun.note_id == note_id)
+    return list(session.exec(query.order_by(col(Run.id))))
+
+
+def bundle_of(session: Session, note: Note) -> NoteBundle:
+    """A note with its author and reading."""
+    items, facts = run_queries.load_readings(session, [note.id or 0])[note.id or 0]
+    author = session.get(Person, note.author_id) if note.author_id else None
+    return NoteBundle(note=note, author=author, items=items, facts=facts)
+
+
+def _runs_meant(
+    session: Session,
+    note: Note,
+    raw: str,
+    thread: Thread | None,
+    project: Project,
+    author: Person,
+    *,
+    now: datetime,
+) -> list[Run]:
+    """The thread's run and those the text names; in a project's thread else the author's only recent one."""
+    runs = [session.get(Run, thread.run_id)] if thread and thread.run_id else []
+    for name, number in run_refs(note.text):
+        home = project if name is None else session.exec(select(Project).where(Project.name == name)).first()
+        # A note may name runs of another project only where that project talks in the same channel.
+        if home and (home.id == project.id or home.channel_id == project.channel_id):
+            runs.append(run_queries.by_number(session, home.id or 0, number))
+    for channel, ts in permalinks(raw):
+        linked = thread_at(session, channel, ts)
+        if linked and linked.run_id and linked.project_id == project.id:
+            runs.append(session.get(Run, linked.run_id))
+    found = list({run.id: run for run in runs if run is not None}.values())
+    if found:
+        return found
+    mine = _recent(session, project, now=now, owner_id=author.id)
+    return mine if len(mine) == 1 else []
+
+
+def _recent(session: Session, project: Project, *, now: datetime, owner_id: int | None = None) -> list[Run]:
+    query = select(Run).where(
+        Run.project_id == project.id, or_(col(Run.ended_at).is_(None), col(Run.ended_at) > now - RECENT)
+    )
+    if owner_id is not None:
+        query = query.where(Run.owner_id == owner_id)
+    return list(session.exec(query.order_by(col(Run.started_at).desc()).limit(3)))
+
+
+def _offer_runs(
+    session: Session, note: Note, project: Project, author: Person, thread: Thread | None, *, now: datetime
+) -> None:
+    """A project note for now; its author may say which run it is about."""
+    candidates = _recent(session, project, now=now)
+    if candidates and author.slack_id and note.channel_id and thread is not None:
+        views = run_views(session, [run.id or 0 for run in candidates])
+        message = pick_run(note_view(bundle_of(session, note)), views)
+        outbox.whisper(
+            session,
+            f"note:{note.id}:pick",
+            note.channel_id,
+            author.slack_id,
+            message,
+            now=now,
+            thread_ts=thread.ts,
+        )
+
+
+def _ask_about_audio(
+    session: Session,
+    note: Note,
+    files: Sequence[Mapping[str, Any]],
+    author_id: str,
+    thread: Thread | None,
+    *,
+    now: datetime,
+) -> None:
+    """Sound that was not recorded in Slack may be a memo: its poster decides."""
+    other = next((file for file in files if is_audio(file)), None)
+    if other is not None and note.channel_id:
+        note.memo = {"file": other.get("id"), "caption": note.text, "thread": thread.ts if thread else None}
+        question = transcribe_question(note.id or 0, str(other.get("name") or "this file"))
+        outbox.whisper(
+            session,
+            f"note:{note.id}:audio",
+            note.channel_id,
+            author_id,
+            question,
+            now=now,
+            thread_ts=thread.ts if thread else None,
+        )
+
+
+def _keep_files(
+    session: Session,
+    note: Note,
+    files: Sequence[Mapping[str, Any]],
+    runs: Sequence[Run],
+    event: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> None:
+    """Images and tables become artifacts, addresses links of the runs."""
+    for run in runs:
+        for file in files:
+            kind = artifact_kind(file)
+            if kind:
+                session.add(
+                    Artifact(
+                        run_id=run.id or 0,
+                        name=str(file.get("name") or kind),
+                        kind=kind,
+                        location=str(file.get("permalink") or file.get("id")),
+                        size=_size(file.get("size")),
+                        at=now,
+                    )
+                )
+        for url, label in links(str(event.get("text") or "")):
+            if not permalinks(url):
+                session.add(Link(run_id=run.id or 0, url=url, title=label, at=now))
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _note_at(session: Session, channel: str, ts: str) -> Note | None:
+    return session.exec(
+        select(Note).where(Note.channel_id == channel, Note.ts == ts, col(Note.deleted_at).is_(None))
+    ).first()
+
+
+def _name(session: Session, slack_id: str) -> str | None:
+    person = session.exec(select(Person).where(Person.slack_id == slack_id)).first()
+    return person.name if person else None
+
+
+def _moment(ts: str) -> datetime:
+    return datetime.fromtimestamp(float(ts), UTC)

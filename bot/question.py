@@ -1,0 +1,232 @@
+"""Reads the conditions out of a question: whom, where, when and how it ended; what is left is what it is about."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from bot.periods import find_period
+from storage.search_scope import Bound
+
+Outcome = Literal["good", "bad"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """Names that exist, in lower case: only these can be conditions."""
+
+    people: Mapping[str, int] = field(default_factory=dict)
+    projects: Mapping[str, int] = field(default_factory=dict)
+    params: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # also by the last part of a nested name
+    metrics: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    domains: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    asker_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A question taken apart; `said` are the conditions in words, to repeat them in the answer."""
+
+    text: str
+    topic: str
+    people: tuple[int, ...] = ()
+    project_ids: tuple[int, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    states: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    verdict: Literal["keep", "drop"] | None = None
+    outcome: Outcome | None = None
+    params: tuple[Bound, ...] = ()
+    metrics: tuple[Bound, ...] = ()
+    said: tuple[str, ...] = ()
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether any condition leaves something out."""
+        return bool(
+            self.people or self.project_ids or self.since or self.until or self.states or self.tags
+            or self.verdict or self.params or self.metrics
+        )  # fmt: skip
+
+
+_NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+_NAME = r"[A-Za-z][\w./-]*"
+_MORE = r">=|≥|>|above|over|more than|greater than|higher than|at least|better than"
+_LESS = r"<=|≤|<|below|under|less than|smaller than|lower than|at most"
+_BOUND = re.compile(
+    rf"(?:\bwith\s+|\bwhere\s+|\bhaving\s+)?(?P<name>{_NAME})\s*(?:of\s+|is\s+|was\s+)?"
+    rf"(?P<sign>{_MORE}|{_LESS}|==?|of)\s*(?P<value>{_NUMBER})(?P<percent>\s?%)?",
+    re.IGNORECASE,
+)
+_EQUALS = re.compile(rf"(?:\bwith\s+)?(?P<name>{_NAME})\s*==?\s*(?P<value>[\w./-]+)")
+_STATES: tuple[tuple[str, str], ...] = (
+    (
+        r"(?:runs?\s+(?:that|which)\s+|(?:has|have|did)\s+\w+\s+runs?\s+)?crashed|failed(?=\s+(?:runs?|jobs?)\b)",
+        "failed",
+    ),
+    (r"killed(?=\s+(?:runs?|jobs?)\b)|runs?\s+(?:that|which)\s+(?:was|were|got)\s+killed", "killed"),
+    (r"preempted(?=\s+(?:runs?|jobs?)\b)|runs?\s+(?:that|which)\s+(?:was|were|got)\s+preempted", "preempted"),
+    (r"lost(?=\s+(?:runs?|jobs?)\b)", "lost"),
+    (r"(?:still|currently|now)\s+running|running(?=\s+(?:runs?|jobs?)\b)", "running"),
+)
+_VERDICTS: tuple[tuple[str, Literal["keep", "drop"]], ...] = (
+    (
+        r"\b(?:who|we|runs?|which|that|was|were|been|has|have|anybody|anyone|somebody)\s+(?:\w+\s+)?(?:kept|keep)\b",
+        "keep",
+    ),
+    (
+        r"\b(?:who|we|runs?|which|was|were|been|has|have|anybody|anyone|somebody)\s+(?:\w+\s+)?dropped\b",
+        "drop",
+    ),
+)
+_BAD = re.compile(
+    r"\b(?:negative results?|fail(?:ed|s|ure|ures)?|did(?:n't| not) (?:work|help|improve|pan out)|(?:not|no) (?:help|work|gain|luck)"
+    r"|dead ends?|made (?:it|things) worse|unsuccessful\w*|hurt|regress\w*)\b",
+    re.IGNORECASE,
+)
+_GOOD = re.compile(
+    r"\b(?:what worked|which worked|successful\w*|succe\w+|positive results?|what helped|got better|paid off|best)\b",
+    re.IGNORECASE,
+)
+
+
+def may_name_numbers(text: str) -> bool:
+    """Whether it is worth looking up which params, metrics and tags exist."""
+    return bool(_BOUND.search(text) or _EQUALS.search(text) or re.search(r"\btag", text, re.IGNORECASE))
+
+
+def read_question(text: str, known: Known, *, now: datetime) -> Question:
+    """Take the conditions out of a question, one kind after the other."""
+    question = Question(text=text, topic=text)
+    for take in (_bounds, _times, _people, _projects, _tags, _states, _verdict):
+        question = take(question, known, now)
+    outcome: Outcome | None = "bad" if _BAD.search(text) else "good" if _GOOD.search(text) else None
+    return replace(question, outcome=outcome, topic=" ".join(question.topic.split()).strip(" ,;:?") or text)
+
+
+def _cut(question: Question, found: re.Match[str]) -> str:
+    return f"{question.topic[: found.start()]} {question.topic[found.end() :]}"
+
+
+def _bounds(question: Question, known: Known, now: datetime) -> Question:
+    for found in list(_BOUND.finditer(question.topic)):
+        name = found["name"].lower()
+        sign, value = found["sign"].lower(), float(found["value"])
+        names = known.metrics.get(name) or known.params.get(name)
+        if not names:
+            continue
+        if found["percent"]:
+            value /= 100
+        if sign in ("=", "==", "of"):
+            bound = Bound(names=names, least=value, most=value)
+        elif re.fullmatch(_MORE, sign):
+            bound = Bound(names=names, least=value)
+        else:
+            bound = Bound(names=names, most=value)
+        question = _bounded(question, found[0], bound, is_metric=name in known.metrics)
+    for found in list(_EQUALS.finditer(question.topic)):
+        name = found["name"].lower()
+        if names := known.params.get(name):
+            question = _bounded(
+                question, found[0], Bound(names=names, equals=found["value"]), is_metric=False
+            )
+    return question
+
+
+def _bounded(question: Question, words: str, bound: Bound, *, is_metric: bool) -> Question:
+    topic = question.topic.replace(words, " ", 1)
+    said = (*question.said, " ".join(words.split()))
+    if is_metric:
+        return replace(question, metrics=(*question.metrics, bound), topic=topic, said=said)
+    return replace(question, params=(*question.params, bound), topic=topic, said=said)
+
+
+def _times(question: Question, known: Known, now: datetime) -> Question:
+    found = find_period(question.topic, now=now)
+    if found is None:
+        return question
+    words = question.topic[found.start : found.end]
+    topic = f"{question.topic[: found.start]} {question.topic[found.end :]}"
+    said = (*question.said, " ".join(words.split()))
+    return replace(question, since=found.since, until=found.until, topic=topic, said=said)
+
+
+def _people(question: Question, known: Known, now: datetime) -> Question:
+    found_ids: list[int] = []
+    said: list[str] = []
+    topic = question.topic
+    for name in sorted(known.people, key=len, reverse=True):
+        pattern = re.compile(
+            rf"(?:\b(?:by|from|of)\s+)?(?<![\w@-])@?{re.escape(name)}(?![\w-])(?:'s|’s)?:?", re.IGNORECASE
+        )
+        if found := pattern.search(topic):
+            found_ids.append(known.people[name])
+            said.append(
+                f"by {found[0].strip(' :@').removesuffix('’s').removesuffix(chr(39) + 's').removeprefix('by ')}"
+            )
+            topic = f"{topic[: found.start()]} {topic[found.end() :]}"
+    own = re.search(r"\b(?:did|have|had)\s+I\b|\bmy\s+(?:own\s+)?(?:runs?|notes?|experiments?)\b", topic)
+    if own and known.asker_id is not None:
+        found_ids.append(known.asker_id)
+        said.append("by you")
+        topic = f"{topic[: own.start()]} {topic[own.end() :]}"
+    return replace(question, people=tuple(found_ids), topic=topic, said=(*question.said, *said))
+
+
+def _projects(question: Question, known: Known, now: datetime) -> Question:
+    """A project is a condition where it is said to be one: "in vision", "project vision"; else it may be the topic."""
+    ids: list[int] = []
+    topic, said = question.topic, list(question.said)
+    for name in sorted(known.projects, key=len, reverse=True):
+        where = r"\b(?:in|on|within|from|for)\s+(?:the\s+)?(?:project\s+)?|\bproject\s+|#"
+        pattern = re.compile(rf"(?:{where}){re.escape(name)}(?![\w-])(?:\s+project\b)?", re.IGNORECASE)
+        if found := pattern.search(topic):
+            ids.append(known.projects[name])
+            said.append(f"in {name}")
+            topic = f"{topic[: found.start()]} {topic[found.end() :]}"
+    for name, several in known.domains.items():
+        if found := re.search(
+            rf"\bin\s+(?:the\s+)?(?:domain\s+)?{re.escape(name)}\s*(?:domain)?\b", topic, re.IGNORECASE
+        ):
+            ids.extend(sorted(several))
+            said.append(f"in {name}")
+            topic = f"{topic[: found.start()]} {topic[found.end() :]}"
+    return replace(question, project_ids=tuple(ids), topic=topic, said=tuple(said))
+
+
+def _tags(question: Question, known: Known, now: datetime) -> Question:
+    for found in re.finditer(
+        r"\b(?:tagged(?:\s+as)?|tags?)\s*[:=]?\s*[\"'“]?([\w./-]+)[\"'”]?", question.topic
+    ):
+        if tag := known.tags.get(found[1].lower()):
+            return replace(
+                question,
+                tags=(tag,),
+                topic=_cut(question, found),
+                said=(*question.said, f"tagged {found[1]}"),
+            )
+    return question
+
+
+def _states(question: Question, known: Known, now: datetime) -> Question:
+    for pattern, state in _STATES:
+        if found := re.search(rf"\b(?:{pattern})\b", question.topic, re.IGNORECASE):
+            return replace(
+                question, states=(state,), topic=_cut(question, found), said=(*question.said, f"{state} runs")
+            )
+    return question
+
+
+def _verdict(question: Question, known: Known, now: datetime) -> Question:
+    for pattern, verdict in _VERDICTS:
+        if found := re.search(pattern, question.topic, re.IGNORECASE):
+            word = "kept" if verdict == "keep" else "dropped"
+            return replace(
+                question, verdict=verdict, topic=_cut(question, found), said=(*question.said, word)
+            )
+    return question

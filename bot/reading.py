@@ -1,0 +1,150 @@
+"""Turns a note's text into structured rationale: read by the models, written with its facts, found by search, shown."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from bot import notes, outbox, search_index
+from bot.note_messages import memo_card
+from bot.views import note_view, run_view
+from nlp.values import Context, Embedder, RationaleExtractor, StatedFact, StatedItem
+from storage import run_queries, search
+from storage.memory import Fact, Note, RationaleItem
+from storage.tables import DatasetVersion, Person, Project, Run, Tag
+
+CONFIDENT = 0.6  # below it a typed reply gets no reaction and the card asks instead of asserting
+RUNS_IN_CONTEXT = 30
+
+
+def read_note(
+    session: Session, note_id: int, *, extractor: RationaleExtractor, embedder: Embedder, now: datetime
+) -> None:
+    """Read one note again from its text; what people corrected stays where its sentence is unchanged."""
+    # Held until it is read: what is taken back meanwhile takes the reading with it.
+    note = session.get(Note, note_id, with_for_update={"key_share": True})
+    if note is None or note.deleted_at is not None or not note.text:
+        return
+    reading = extractor.read(note.text, context=context_of(session, note))
+    corrected = {
+        item.text: item
+        for item in session.exec(
+            select(RationaleItem).where(RationaleItem.note_id == note_id, RationaleItem.source == "person")
+        )
+        if item.text in note.text
+    }
+    kept = [item.id for item in corrected.values()]
+    stale = delete(RationaleItem).where(
+        col(RationaleItem.note_id) == note_id, col(RationaleItem.id).not_in(kept)
+    )
+    session.execute(delete(Fact).where(col(Fact.note_id) == note_id, col(Fact.item_id).not_in(kept)))
+    session.execute(stale)
+    told = [item for item in reading.items if item.role != "other" and item.text not in corrected]
+    document = search_index.documents(session, [note])[0]
+    vectors = embedder.embed([document, *(item.text for item in told)])
+    for item, vector in zip(told, vectors[1:], strict=True):
+        row = RationaleItem(
+            note_id=note_id,
+            role=item.role,
+            text=item.text,
+            start=item.start,
+            end=item.end,
+            confidence=item.confidence,
+            start_time=_spoken_at(note, item.start),
+            vector=vector,
+        )
+        session.add(row)
+        session.flush()
+        for fact in item.facts:
+            session.add(_fact(note, row, fact))
+    for item in reading.items:
+        if item.role == "other":  # facts count wherever they are said
+            for fact in item.facts:
+                session.add(_fact(note, None, fact))
+    note.title, note.read_at = reading.title, now
+    session.flush()
+    search_index.index(session, [note_id])
+    search.add_vectors(session, {note_id: vectors[0]})
+    session.flush()
+    show(session, note, told, now=now)
+
+
+def show(session: Session, note: Note, told: Sequence[StatedItem], *, now: datetime) -> None:
+    """Typed notes that say something get a 📝, memos their card; an existing card is brought up to date."""
+    if note.channel_id is None or note.ts is None:
+        return
+    key = notes.CARD.format(note.id)
+    if note.kind == "memo":
+        if outbox.sent(session, key):
+            outbox.edit(session, key, note.channel_id, {"note": note.id}, now=now, urgent=True)
+            return
+        runs = notes.runs_of(session, note.id or 0)
+        about = run_view(session, runs[0].id or 0) if runs else None
+        card = memo_card(note_view(notes.bundle_of(session, note)), about)
+        outbox.post(
+            session, key, note.channel_id, card, now=now, thread_ts=(note.memo or {}).get("thread") or note.ts
+        )
+    elif any(item.confidence >= CONFIDENT for item in told):
+        outbox.react(session, note.channel_id, note.ts, "memo", now=now)
+
+
+def context_of(session: Session, note: Note) -> Context:
+    """The words of the note's runs and project: they link facts and bias what is heard."""
+    about = notes.runs_of(session, note.id or 0)
+    recent = session.exec(
+        select(Run.id)
+        .where(Run.project_id == note.project_id)
+        .order_by(col(Run.started_at).desc())
+        .limit(RUNS_IN_CONTEXT)
+    )
+    loaded = run_queries.load_runs(
+        session, [*(run.id or 0 for run in about), *(one for one in recent if one)]
+    )
+    own = loaded[: len(about)] or loaded[:1]
+    project = session.get(Project, note.project_id)
+    named = [f"{project.name}/{b.run.number}" for b in loaded] if project else []
+    return Context(
+        params={name: value for b in own for name, value in b.params.items()},
+        metrics={m.name: m.last for b in own for m in b.metrics},
+        runs=[*(b.run.name for b in loaded), *named],
+        datasets=list(
+            session.exec(
+                select(DatasetVersion.name).where(DatasetVersion.project_id == note.project_id).distinct()
+            )
+        ),
+        people=list(session.exec(select(Person.name).where(~col(Person.is_bot)).limit(200))),
+        words=list(
+            session.exec(
+                select(Tag.name)
+                .join(Run, col(Tag.run_id) == col(Run.id))
+                .where(Run.project_id == note.project_id)
+                .distinct()
+            )
+        ),
+    )
+
+
+def _fact(note: Note, item: RationaleItem | None, fact: StatedFact) -> Fact:
+    # A number heard, not typed, that matches nothing logged is no fact until a person confirms it.
+    doubtful = note.kind == "memo" and fact.matches_log is False
+    return Fact(
+        note_id=note.id or 0,
+        item_id=item.id if item else None,
+        kind=fact.kind,
+        name=fact.name,
+        from_value=fact.from_value,
+        to_value=fact.to,
+        unit=fact.unit,
+        linked=fact.linked,
+        confirmed=not doubtful,
+        start=fact.start,
+        end=fact.end,
+    )
+
+
+def _spoken_at(note: Note, position: int) -> float | None:
+    """Seconds into the memo of a character of its text, from the spans kept with the transcript."""
+    spans = (note.memo or {}).get("spans") or []
+    before = [seconds for start, seconds in spans if start <= position]
+    return before[-1] if before else None

@@ -1,0 +1,119 @@
+"""Finds the notes closest to a question: BM25 and meaning, fused, inside what the asker may see."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session
+
+from bot.question import Question
+from bot.sight import Sight
+from nlp.terms import stand_ins
+from nlp.thesaurus import thesaurus
+from nlp.values import Embedder
+from storage import search
+from storage.search_scope import Scope
+
+MEANING = 0.5
+"""Weight of the cosine beside BM25, which is scaled to 1 for the best note: words decide more than meaning."""
+
+NEARNESS = 1.5
+"""Weight of the cosine in closeness: how far a note is from a question is told best by meaning."""
+UNKNOWN = 0.3
+"""Cosine taken for a note whose vector is still to come: what notes near a question usually have."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranked:
+    """A note with its fused score and what it was made of."""
+
+    note_id: int
+    score: float
+    bm25: float
+    cosine: float
+    matched: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """Notes, best first, with what the question asked for: weighted terms and how rare each is."""
+
+    notes: Sequence[Ranked]
+    weights: Mapping[str, float]
+    known: search.Frequencies
+    words: Mapping[str, frozenset[str]]  # of the question, each with the concepts that stand for it
+
+    def closeness(self, note: "Ranked") -> float:
+        """How much of the question's own words a note holds, by rarity, and how near its meaning is."""
+        worth = {word: self.known.rarity(word) for word in self.words}
+        held = sum(
+            worth[word] for word, same in self.words.items() if not note.matched.isdisjoint({word, *same})
+        )
+        return held / (sum(worth.values()) or 1.0) + NEARNESS * note.cosine
+
+    def share(self, held: Iterable[str]) -> float:
+        """How much of what was asked these terms are, by rarity: 0 to 1."""
+        worth = {term: weight * self.known.rarity(term) for term, weight in self.weights.items()}
+        return sum(worth.get(term, 0.0) for term in held) / (sum(worth.values()) or 1.0)
+
+
+def scope_of(question: Question, sight: Sight) -> Scope:
+    """Sight and conditions as the database needs them."""
+    projects = sight.project_ids
+    if question.project_ids:
+        asked = frozenset(question.project_ids)
+        projects = asked if projects is None else projects & asked
+    return Scope(
+        project_ids=None if projects is None else sorted(projects),
+        person_id=sight.person_id,
+        private_runs=sight.operator,
+        people=question.people,
+        since=question.since,
+        until=question.until,
+        states=question.states,
+        tags=question.tags,
+        verdict=question.verdict,
+        params=question.params,
+        metrics=question.metrics,
+    )
+
+
+def retrieve(
+    session: Session, embedder: Embedder, question: Question, scope: Scope, *, limit: int = 200
+) -> Ranking:
+    """The closest notes, best first."""
+    vector = embedder.embed([question.topic])[0]
+    weights = thesaurus(embedder).expand(question.topic, vector)
+    known = search.frequencies(session, weights)
+    ids = search.lexical_candidates(session, scope, weights, known)
+    ids += search.nearest(session, scope, vector, limit=limit)
+    hits = search.measure(session, ids, weights, known, vector)
+    most = max((hit.bm25 for hit in hits), default=0.0) or 1.0
+    ranked = [
+        Ranked(
+            note_id=hit.note_id,
+            score=hit.bm25 / most + MEANING * (UNKNOWN if hit.cosine is None else hit.cosine),
+            bm25=hit.bm25,
+            cosine=UNKNOWN if hit.cosine is None else hit.cosine,
+            matched=hit.matched,
+        )
+        for hit in hits
+    ]
+    ranked.sort(key=lambda note: (-note.score, note.note_id))
+    words = stand_ins(question.topic) or {term: frozenset() for term in weights}
+    return Ranking(notes=ranked[:limit], weights=weights, known=known, words=words)
+
+
+def without_conditions(question: Question) -> Question:
+    """The same question with its conditions dropped, to look for neighbours."""
+    return replace(
+        question,
+        people=(),
+        project_ids=(),
+        since=None,
+        until=None,
+        states=(),
+        tags=(),
+        verdict=None,
+        params=(),
+        metrics=(),
+    )

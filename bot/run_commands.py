@@ -1,0 +1,122 @@
+"""The commands under *more* that are about one run or one project: like, tree, fork, value, archive, export."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from bot import files, likes, runs
+from bot.asking import Asking
+from bot.blocks import bold, code_block, context, escape, fit, line, link, section
+from bot.draft import differences, summary
+from bot.errors import NotFound, RunloreError
+from bot.grammar import Command, GrammarError
+from bot.values import Message, RunView
+from bot.verdicts import sign, title
+from bot.views import run_view, run_views
+from storage.run_list import page_of_runs
+from storage.tables import Project, Run
+
+TREE_RUNS = 60
+
+
+def like(asking: Asking, command: Command) -> Message:
+    """⭐ a run, or take the ⭐ back."""
+    run = asking.run(command.runs[0])
+    if asking.person is None:
+        raise RunloreError("Likes are given by people, in Slack.")
+    given = likes.Liked(person_id=asking.person.id or 0, run_id=run.id or 0, kind="run")
+    liked = likes.toggle(asking.session, given, now=asking.now)
+    runs.refresh(asking.session, run, now=asking.now)
+    ref = escape(run_view(asking.session, run.id or 0).ref)
+    return Message(
+        text=f"⭐ {ref} is liked: it will be in the report." if liked else f"{ref} is no longer liked."
+    )
+
+
+def tree(asking: Asking, command: Command) -> Message:
+    """Which run was made from which, and what changed."""
+    if command.runs:
+        newest = asking.run(command.runs[0])
+        project_id = newest.project_id
+    elif asking.home is not None:
+        project_id = asking.home.id or 0
+    else:
+        raise GrammarError("The tree of which run?", suggestion="tree vision/42")
+    ids = asking.session.exec(
+        select(Run.id)
+        .where(Run.project_id == project_id, Run.visibility == "project")
+        .order_by(col(Run.started_at).desc())
+        .limit(TREE_RUNS)
+    )
+    views = run_views(asking.session, [one for one in ids if one], parents=True)
+    rows = _branches(views, root=None, depth=0)
+    head = f"{bold(escape(views[0].project))}: how runs came from each other" if views else "No runs yet."
+    blocks = [section(head), *(section("\n".join(rows[i : i + 12])) for i in range(0, len(rows), 12))]
+    return fit(
+        Message(text=f"{escape(views[0].project) if views else ''}: tree of {len(views)} runs", blocks=blocks)
+    )
+
+
+def _branches(views: Sequence[RunView], *, root: int | None, depth: int) -> list[str]:
+    known = {view.id for view in views}
+    rows: list[str] = []
+    for view in sorted(views, key=lambda one: one.started_at):
+        parent = view.parent.id if view.parent and view.parent.id in known else None
+        if parent != root or view.id == root:
+            continue
+        why = summary(differences(view.parent, view)) if view.parent else ""
+        indent = "    " * min(depth, 8) + ("└ " if depth else "")
+        told = f": {line(why, 90)}" if why else ""
+        rows.append(f"{indent}{sign(view)} {link(view.permalink, line(title(view), 60))}{told}")
+        rows += _branches(views, root=view.id, depth=depth + 1)
+    return rows
+
+
+def fork(asking: Asking, command: Command) -> Message:
+    """How to start a new run from this one."""
+    view = run_view(asking.session, asking.run(command.runs[0]).id or 0)
+    lines = [f'run = runlore.init(project="{view.project}", fork_of="{view.ref}", config=config)']
+    if view.code and view.code.commit:
+        lines += ["", f"# its code, in a worktree of its own: runlore checkout {view.ref}"]
+    text = f"Fork {escape(view.ref)}"
+    return fit(Message(text=text, blocks=[section(f"{bold(text)}\n{code_block(lines)}")]))
+
+
+def value(asking: Asking, command: Command) -> Message:
+    """What a model is worth, kept beside what it cost."""
+    run = asking.run(command.runs[0])
+    if not command.text:
+        raise GrammarError("Worth what?", suggestion="value 42 30 k€ a year")
+    run.summary = run.summary | {"value": command.text[:200]}
+    ref = escape(run_view(asking.session, run.id or 0).ref)
+    return Message(text=f"{ref} is worth {line(command.text, 200)}.")
+
+
+def archive(asking: Asking, command: Command) -> Message:
+    """Put a project away; a new run brings it back."""
+    name = command.text.strip()
+    project = asking.home if not name else _project(asking.session, asking, name)
+    if project is None:
+        raise GrammarError("Archive which project?", suggestion="archive vision")
+    project.archived_at = None if project.archived_at else asking.now
+    said = "is archived: its runs stay and can be asked for" if project.archived_at else "is back"
+    return Message(text=f"{escape(project.name)} {said}.")
+
+
+def export(asking: Asking, command: Command) -> Message:
+    """Runs as a CSV file, in the channel where it was asked for."""
+    if asking.channel is None:
+        raise RunloreError("Ask for the file in Slack.")
+    ids, total = page_of_runs(asking.session, asking.filter(command), limit=files.MOST_RUNS)
+    files.share_csv(asking.session, asking.services, ids, channel=asking.channel, thread_ts=None)
+    text = f"{total} runs as CSV."
+    return Message(
+        text=text, blocks=[section(text), context("Narrow it with filters: `export since:2w by:@ana`.")]
+    )
+
+
+def _project(session: Session, asking: Asking, name: str) -> Project:
+    found = session.exec(select(Project).where(col(Project.name).ilike(name))).first()
+    if found is None or not asking.sight.sees(found.id or 0):
+        raise NotFound(f"There is no project {name} that you can see.")
+    return found

@@ -1,0 +1,273 @@
+"""A run's life as its team sees it: announced once, edited as it moves, its end told with a verdict, its loss noticed."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot import outbox, search_index, threads
+from bot.better import Judgement, judge
+from bot.draft import draft, infer_parent
+from bot.run_messages import (
+    end_question,
+    new_best,
+    run_alert,
+    run_ended,
+    run_parent,
+    run_recovered,
+    run_warning,
+)
+from bot.values import Message, RunView
+from bot.views import run_view, run_views
+from storage import run_queries
+from storage.memory import Thread
+from storage.run_queries import message_key
+from storage.series import merge_chunks
+from storage.tables import Person, Project, Run
+
+LOST_AFTER = timedelta(seconds=60)  # past the promised sign of life
+LOUD_AFTER = timedelta(minutes=5)  # failures of longer runs go to the channel and name the owner
+MATTERS_AFTER = timedelta(hours=1)
+SIBLINGS = 50
+ENDED = ("finished", "failed", "killed", "preempted", "lost")
+
+
+def announce(session: Session, run: Run, *, default_channel: str, now: datetime) -> None:
+    """Tell that a run started: its message is posted once, however often it is resumed."""
+    project = _project(session, run)
+    if run.parent_id is None and run.parent_source is None:
+        _infer_parent(session, run)
+    search_index.index_runs(session, [run.id or 0])
+    view = run_view(session, run.id or 0, parents=True)
+    message = run_parent(view, now=now)
+    if run.visibility == "me":
+        owner = session.get(Person, run.owner_id) if run.owner_id else None
+        if owner is None or owner.slack_id is None:
+            return  # nobody to show it to: a private run never goes to a channel
+        key = message_key(run.id or 0)
+        session.add(
+            Thread(
+                project_id=run.project_id,
+                run_id=run.id,
+                channel_id=owner.slack_id,
+                outbox_key=key,
+                opened_at=now,
+            )
+        )
+        outbox.post(session, key, owner.slack_id, message, now=now)
+        return
+    threads.open_run(session, project, run, message, channel=project.channel_id or default_channel, now=now)
+    threads.refresh_board(session, project, now=now)
+
+
+def refresh(session: Session, run: Run, *, now: datetime, urgent: bool = False) -> None:
+    """Bring the run's message and its project's board up to date, soon."""
+    project = _project(session, run)
+    place = threads.place_of(session, project, run)
+    if place is None:
+        return
+    outbox.edit(session, message_key(run.id or 0), place.channel, {"run": run.id}, now=now, urgent=urgent)
+    if urgent:
+        threads.refresh_board(session, project, now=now)
+
+
+def end(
+    session: Session,
+    run: Run,
+    *,
+    state: str,
+    ending: Mapping[str, Any] | None,
+    now: datetime,
+    at: datetime | None = None,
+) -> None:
+    """A run ended (or ended otherwise than thought): keep how, tell its thread once per state and life.
+
+    `at` is when it ended, where that is known: a run reported after the fact took as long as it took.
+    """
+    if run.state == state and run.ended_at is not None:
+        run.ending = dict(ending) if ending else run.ending
+        return
+    run.state, run.ended_at = state, max(run.started_at, min(at or run.ended_at or now, now))
+    run.expected_by = None
+    if ending:
+        run.ending = dict(ending)
+    session.flush()
+    search_index.index_runs(session, [run.id or 0])
+    merge_chunks(session, run.id or 0)
+    view = run_view(session, run.id or 0, notes=True, curves=True, parents=True)
+    judgement = _judge(session, run, view)
+    loud = state in ("failed", "killed", "lost") and run.ended_at - run.started_at > LOUD_AFTER
+    message = run_ended(view, judgement, now=now, mention=loud)
+    loud = loud and state != "lost"
+    _reply(session, run, _once_a_life(run, f"ended:{state}"), message, now=now, broadcast=loud)
+    if judgement.is_new_best and state == "finished" and not run.announced.get("best"):
+        run.announced = run.announced | {"best": now.isoformat()}
+        _reply(session, run, "best", new_best(view, judgement), now=now)
+    _ask_why(session, run, view, judgement, now=now)
+    refresh(session, run, now=now, urgent=True)
+
+
+def alive(
+    session: Session, run: Run, *, now: datetime, next_in: float, readings: Mapping[str, Any] | None = None
+) -> None:
+    """A sign of life: promises the next one; a run thought lost is back."""
+    run.last_seen_at = now
+    if readings:
+        run.readings = dict(readings) | {"at": now.timestamp()}
+    if run.state == "lost":
+        back = _once_a_life(run, "recovered")
+        _live_on(run)
+        session.flush()
+        _reply(session, run, back, run_recovered(run_view(session, run.id or 0)), now=now)
+        refresh(session, run, now=now, urgent=True)
+    if run.state == "running":
+        run.expected_by = now + timedelta(seconds=next_in)
+
+
+def resume(session: Session, run: Run, *, now: datetime) -> None:
+    """The same run goes on in a new process."""
+    if run.state in ENDED:
+        _live_on(run)
+        refresh(session, run, now=now, urgent=True)
+
+
+def _live_on(run: Run) -> None:
+    """It runs again: the next end is another one, to be told again."""
+    run.state, run.ended_at, run.ending = "running", None, None
+    run.announced = run.announced | {"lives": _lives(run) + 1}
+
+
+def _lives(run: Run) -> int:
+    return int(run.announced.get("lives", 1))
+
+
+def _once_a_life(run: Run, what: str) -> str:
+    return what if _lives(run) == 1 else f"{what}:{_lives(run)}"
+
+
+def sweep_lost(session: Session, *, now: datetime) -> int:
+    """Declare runs lost whose sign of life is a minute overdue; returns how many."""
+    overdue = session.exec(
+        select(Run)
+        .where(
+            Run.state == "running", col(Run.expected_by).is_not(None), col(Run.expected_by) < now - LOST_AFTER
+        )
+        .with_for_update(skip_locked=True)
+    ).all()
+    for run in overdue:
+        if run.ending and run.ending.get("exit_code"):
+            end(session, run, state="failed", ending=run.ending, now=now)  # it said so itself
+            continue
+        end(
+            session,
+            run,
+            state="lost",
+            ending={"cause": _likely_cause(run), "evidence": "heartbeat stopped"},
+            now=now,
+        )
+    return len(overdue)
+
+
+def alert(session: Session, run: Run, *, title: str, body: str, level: str, key: str, now: datetime) -> None:
+    """Something the training code wants told."""
+    view = run_view(session, run.id or 0)
+    _reply(session, run, f"alert:{key}", run_alert(view, title, body, level), now=now)
+
+
+def warn(session: Session, run: Run, *, resource: str, words: str, key: str, now: datetime) -> None:
+    """A limit is near."""
+    view = run_view(session, run.id or 0)
+    _reply(session, run, f"warning:{key}", run_warning(view, resource, words), now=now)
+
+
+def _reply(
+    session: Session, run: Run, what: str, message: Message, *, now: datetime, broadcast: bool = False
+) -> None:
+    """Say something about a run once, in its thread."""
+    place = threads.place_of(session, _project(session, run), run)
+    if place is not None:
+        outbox.post(
+            session,
+            f"run:{run.id}:{what}",
+            place.channel,
+            message,
+            now=now,
+            parent_key=place.parent_key,
+            broadcast=broadcast,
+        )
+
+
+def _judge(session: Session, run: Run, view: RunView) -> Judgement:
+    project = _project(session, run)
+    best_view = baseline_view = None
+    metric = view.metrics.get(view.key_metric or "")
+    if metric is not None and metric.goal:
+        rival = run_queries.best(
+            session, run.project_id, metric.name, metric.goal, except_run=run.id, ended_before=run.ended_at
+        )
+        best_view = run_view(session, rival.id or 0) if rival else None
+    if project.baseline_run_id and project.baseline_run_id != run.id:
+        baseline_view = run_view(session, project.baseline_run_id)
+    siblings = session.exec(
+        select(Run.id)
+        .where(
+            Run.project_id == run.project_id,
+            Run.entry == run.entry,
+            Run.id != run.id,
+            Run.state == "finished",
+        )
+        .order_by(col(Run.id).desc())
+        .limit(SIBLINGS)
+    )
+    repeats = run_views(session, [one for one in siblings if one])
+    return judge(view, baseline=baseline_view, best=best_view, siblings=repeats)
+
+
+def _ask_why(session: Session, run: Run, view: RunView, judgement: Judgement, *, now: datetime) -> None:
+    """Ask one concrete question about a run that matters; at most once per person and day, never of a sweep."""
+    long = run.ended_at is not None and run.ended_at - run.started_at >= MATTERS_AFTER
+    if run.state != "finished" or run.group or view.parent is None or not (judgement.is_new_best or long):
+        return
+    asked = session.exec(
+        select(Run.id).where(
+            Run.owner_id == run.owner_id,
+            col(Run.announced)["asked"].astext.startswith(now.date().isoformat()),
+        )
+    ).first()
+    made = draft(view, view.parent, judgement=judgement)
+    if asked is None and made.change:
+        run.announced = run.announced | {"asked": now.isoformat()}
+        _reply(session, run, "why", end_question(view, made), now=now)
+
+
+def _infer_parent(session: Session, run: Run) -> None:
+    """The same person's nearest earlier run of the same entry point, else none."""
+    if run.entry is None:
+        return
+    earlier = session.exec(
+        select(Run.id)
+        .where(Run.project_id == run.project_id, Run.entry == run.entry, Run.id != run.id)
+        .where(Run.owner_id == run.owner_id, col(Run.started_at) <= run.started_at)
+        .order_by(col(Run.started_at).desc())
+        .limit(SIBLINGS)
+    )
+    parent = infer_parent(run_view(session, run.id or 0), run_views(session, [one for one in earlier if one]))
+    if parent is not None:
+        run.parent_id, run.parent_source = parent.id, "inferred"
+        session.flush()
+
+
+def _likely_cause(run: Run) -> str:
+    """The last readings as evidence."""
+    readings = run.readings or {}
+    used, limit = readings.get("memory_bytes"), readings.get("memory_limit_bytes")
+    if isinstance(used, int | float) and isinstance(limit, int | float) and limit > 0 and used / limit >= 0.9:
+        return f"memory was at {used / limit:.0%} of its limit: probably out of memory"
+    return "no sign of life; the machine or its connection may be gone"
+
+
+def _project(session: Session, run: Run) -> Project:
+    project = session.get(Project, run.project_id)
+    assert project is not None  # noqa: S101  a foreign key holds it
+    return project

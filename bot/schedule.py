@@ -1,0 +1,60 @@
+"""APScheduler only ticks; what is due stands in the database, so that nothing is lost or done twice."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from bot import digests, directory, jobs, runs
+from bot.wiring import Services
+from storage.database import ensure_partitions
+
+log = logging.getLogger(__name__)
+
+
+def build_scheduler(services: Services) -> BackgroundScheduler:
+    """Every recurring thing there is. A late tick still runs (the default would drop it after a second)."""
+    scheduler = BackgroundScheduler(
+        timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    )
+    ticks: list[tuple[Callable[[], object], float]] = [
+        (lambda: claim_digests(services), 15),
+        (lambda: sweep_lost(services), 5),
+        (lambda: jobs.retry_stalled(services), 5),
+        (lambda: directory.reconcile(services), 3600),
+        (lambda: make_partitions(services), 86_400),
+    ]
+    for tick, seconds in ticks:
+        scheduler.add_job(
+            _guarded(tick), "interval", seconds=seconds, next_run_time=services.now() + timedelta(seconds=1)
+        )
+    return scheduler
+
+
+def claim_digests(services: Services) -> int:
+    """Send the digests that are due."""
+    with services.database.session() as session:
+        return digests.claim_due(session, now=services.now())
+
+
+def sweep_lost(services: Services) -> int:
+    """Notice runs that fell silent."""
+    with services.database.session() as session:
+        return runs.sweep_lost(session, now=services.now())
+
+
+def make_partitions(services: Services) -> None:
+    """The coming months' partitions."""
+    with services.database.session() as session:
+        ensure_partitions(session, services.now().date())
+
+
+def _guarded(tick: Callable[[], object]) -> Callable[[], None]:
+    def guarded() -> None:
+        try:
+            tick()
+        except Exception:  # the edge of the scheduler's thread: the next tick tries again
+            log.exception("tick_failed")
+
+    return guarded

@@ -1,0 +1,68 @@
+"""Settings from the environment (`RUNLORE_…`, `SLACK_…`), read once at start and passed on."""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; without any of it the bot runs whole on this machine."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNLORE_", env_file=".env", extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("runlore")),
+        description="Where the embedded database, model cache and secrets of this installation lie.",
+    )
+    database_url: str | None = Field(
+        default=None, description="postgresql://… of a team's own server; unset: embedded."
+    )
+    database_read_url: str | None = Field(
+        default=None, description="A read replica for lists, search and digests."
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address the HTTP API listens on.")
+    port: int = Field(default=8700, description="Port of the HTTP API.")
+    public_url: str | None = Field(
+        default=None, description="How training machines reach the API, when not host:port."
+    )
+
+    slack_bot_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_BOT_TOKEN", "RUNLORE_SLACK_BOT_TOKEN"),
+        description="xoxb-… of the installed app; unset: a local workspace is started.",
+    )
+    slack_app_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_APP_TOKEN", "RUNLORE_SLACK_APP_TOKEN"),
+        description="xapp-… for Socket Mode; unset: signed HTTP at /slack/events.",
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_SIGNING_SECRET", "RUNLORE_SLACK_SIGNING_SECRET"),
+        description="Signing secret, for signed HTTP.",
+    )
+    slack_base_url: str = Field(
+        default="https://slack.com/api/", description="The Web API; another one in tests."
+    )
+    default_channel: str = Field(
+        default="runs", description="Channel (name or id) of projects without a channel of their own."
+    )
+    workspace_port: int = Field(default=8765, description="Port of the local workspace.")
+
+    speech_engine: str = Field(default="faster-whisper", description="faster-whisper or openai-whisper.")
+    speech_model: str = Field(default="base", description="tiny.en, base, a hub name or a path.")
+    keep_audio: bool = Field(default=False, description="Keep our copy of memos after transcription.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def url(self) -> str:
+        """The API's address as training machines use it."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def has_slack(self) -> bool:
+        """Real Slack credentials are set."""
+        return self.slack_bot_token is not None

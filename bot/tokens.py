@@ -1,0 +1,94 @@
+"""Who may write and read over HTTP: bearer tokens of people and projects, kept as hashes only."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from bot.errors import Forbidden, NotFound
+from storage.tables import ApiToken, Person, Project
+
+PREFIX = "rl_"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bearer:
+    """Whose token a request carries."""
+
+    token_id: int
+    person_id: int | None
+    project_id: int | None
+    scopes: frozenset[str]
+
+
+def create(
+    session: Session,
+    *,
+    now: datetime,
+    project: Project | None = None,
+    person: Person | None = None,
+    scopes: Sequence[str] = ("write", "read"),
+    label: str | None = None,
+    lasts: timedelta | None = None,
+) -> str:
+    """A new token; this is the only time it is seen."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    session.add(
+        ApiToken(
+            digest=_digest(token),
+            hint=token[:8],
+            project_id=project.id if project else None,
+            person_id=person.id if person else None,
+            scopes=list(scopes),
+            label=label,
+            created_at=now,
+            expires_at=now + lasts if lasts else None,
+        )
+    )
+    session.flush()
+    return token
+
+
+def check(session: Session, header: str | None, *, scope: str, now: datetime) -> Bearer | None:
+    """The bearer of an Authorization header; None when it names no valid token. Raises Forbidden outside its scopes."""
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return None
+    digest = _digest(token.strip())
+    row = session.exec(select(ApiToken).where(ApiToken.digest == digest)).first()
+    if row is None or not hmac.compare_digest(row.digest, digest):
+        return None
+    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    if scope not in row.scopes:
+        raise Forbidden(f"This token may not {scope}. Ask for one with the scope {scope!r}.")
+    if row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1):
+        row.last_used_at = now
+    return Bearer(
+        token_id=row.id or 0, person_id=row.person_id, project_id=row.project_id, scopes=frozenset(row.scopes)
+    )
+
+
+def listed(session: Session) -> list[ApiToken]:
+    """Every token that was not revoked, oldest first."""
+    return list(
+        session.exec(select(ApiToken).where(col(ApiToken.revoked_at).is_(None)).order_by(col(ApiToken.id)))
+    )
+
+
+def revoke(session: Session, hint: str, *, now: datetime) -> int:
+    """Revoke the tokens whose first characters or number these are; raises NotFound when there are none."""
+    rows = [row for row in listed(session) if row.hint == hint or str(row.id) == hint]
+    if not rows:
+        raise NotFound(f"There is no token {hint}. `runlore-bot token list` shows them.")
+    for row in rows:
+        row.revoked_at = now
+    return len(rows)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,195 @@
+"""Rows of the database as the plain values that messages, compare and digests work on."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlmodel import Session
+
+from bot.better import Goal, infer_goal, key_metric
+from bot.values import (
+    CodeView,
+    DatasetView,
+    FactView,
+    ItemView,
+    MetricView,
+    NoteView,
+    PersonView,
+    RunView,
+)
+from storage.memory import Fact, RationaleItem
+from storage.run_queries import NoteBundle, RunBundle, load_notes, load_runs
+from storage.series import read_series
+from storage.tables import Environment, MetricSummary, Person, Project
+
+CURVE_POINTS = 60
+
+
+def run_views(
+    session: Session,
+    run_ids: Sequence[int],
+    *,
+    notes: bool = False,
+    curves: bool = False,
+    parents: bool = False,
+) -> list[RunView]:
+    """The runs in the order given; `curves` adds the key metric's series, `parents` one generation of parents."""
+    bundles = load_runs(session, run_ids)
+    parent_ids = [b.run.parent_id for b in bundles if b.run.parent_id] if parents else []
+    parent_views = {view.id: view for view in run_views(session, parent_ids)} if parent_ids else {}
+    said = load_notes(session, [b.run.id or 0 for b in bundles]) if notes else {}
+    views = []
+    for bundle in bundles:
+        metrics = {m.name: metric_view(m, bundle.project) for m in bundle.metrics}
+        run_id = bundle.run.id or 0
+        view = _run_view(
+            bundle,
+            metrics=metrics,
+            parent=parent_views.get(bundle.run.parent_id or 0),
+            notes=[note_view(note) for note in said.get(run_id, [])],
+        )
+        key = key_metric(view.metrics, view.key_metric)
+        if curves and key:
+            points = read_series(session, run_id, key, max_points=CURVE_POINTS)
+            view = replace(view, series={key: list(zip(points.steps, points.values, strict=True))})
+        views.append(replace(view, key_metric=key))
+    return views
+
+
+def run_view(
+    session: Session, run_id: int, *, notes: bool = False, curves: bool = False, parents: bool = False
+) -> RunView:
+    """One run."""
+    return run_views(session, [run_id], notes=notes, curves=curves, parents=parents)[0]
+
+
+def metric_view(metric: MetricSummary, project: Project) -> MetricView:
+    """A metric with its goal: declared for the project, for the run, else read from its name."""
+    return MetricView(
+        name=metric.name,
+        goal=_goal(project.goals.get(metric.name) or metric.goal) or infer_goal(metric.name),
+        count=metric.count,
+        last=metric.last,
+        last_step=metric.last_step,
+        min=metric.min,
+        min_step=metric.min_step,
+        max=metric.max,
+        max_step=metric.max_step,
+    )
+
+
+def _goal(declared: str | None) -> Goal | None:
+    return declared if declared in ("min", "max") else None  # type: ignore[return-value]
+
+
+def _gpus(environment: Environment | None) -> int | None:
+    count = (environment.hardware if environment else {}).get("gpus")
+    return count if isinstance(count, int) else len(count) if isinstance(count, list) else None
+
+
+def person_view(person: Person | None) -> PersonView | None:
+    """Somebody, if known."""
+    return PersonView(id=person.id, name=person.name, slack_id=person.slack_id) if person else None
+
+
+def note_view(bundle: NoteBundle) -> NoteView:
+    """A note with its reading; `other` sentences are left out."""
+    note = bundle.note
+    return NoteView(
+        id=note.id or 0,
+        kind=note.kind,
+        author=person_view(bundle.author),
+        text=note.text,
+        title=note.title,
+        said_at=note.said_at,
+        permalink=note.permalink,
+        items=tuple(item_view(item, bundle.facts) for item in bundle.items if item.role != "other"),
+        duration=(note.memo or {}).get("duration"),
+    )
+
+
+def item_view(item: RationaleItem, facts: Sequence[Fact]) -> ItemView:
+    """A rationale item with the facts stated in it."""
+    return ItemView(
+        id=item.id,
+        role=item.role,
+        text=item.text,
+        confidence=item.confidence,
+        start_time=item.start_time,
+        source=item.source,
+        facts=tuple(
+            FactView(
+                kind=fact.kind,
+                name=fact.name,
+                from_value=fact.from_value,
+                to_value=fact.to_value,
+                unit=fact.unit,
+                linked=fact.linked,
+                confirmed=fact.confirmed,
+            )
+            for fact in facts
+            if fact.item_id == item.id
+        ),
+    )
+
+
+def _run_view(
+    bundle: RunBundle,
+    *,
+    metrics: dict[str, MetricView],
+    parent: RunView | None,
+    notes: list[NoteView],
+) -> RunView:
+    run, code, environment = bundle.run, bundle.code, bundle.environment
+    return RunView(
+        id=run.id or 0,
+        project=bundle.project.name,
+        number=run.number,
+        name=run.name,
+        state=run.state,
+        owner=person_view(bundle.owner),
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        tags=tuple(bundle.tags),
+        group=run.group,
+        intent=run.intent,
+        params=bundle.params,
+        metrics=metrics,
+        key_metric=bundle.project.key_metric,
+        progress_done=run.progress_done,
+        progress_total=run.progress_total,
+        ending=run.ending,
+        readings=run.readings,
+        host=run.host,
+        code=CodeView(
+            commit=code.commit,
+            branch=code.branch,
+            dirty=code.dirty,
+            subject=code.subject,
+            diff=code.diff,
+            command=code.command,
+        )
+        if code
+        else None,
+        python=environment.python if environment else None,
+        libraries=environment.libraries if environment else {},
+        datasets=tuple(
+            DatasetView(
+                name=d.name,
+                fingerprint=d.fingerprint,
+                rows=d.rows,
+                columns=d.columns,
+                size=d.size,
+                filters=d.filters,
+            )
+            for d in bundle.datasets
+        ),
+        parent=parent,
+        parent_source=run.parent_source,
+        notes=tuple(notes),
+        verdicts=bundle.verdicts,
+        permalink=bundle.permalink,
+        visibility=run.visibility,
+        entry=run.entry,
+        gpus=_gpus(environment),
+        likes=bundle.likes,
+    )

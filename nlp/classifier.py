@@ -1,0 +1,111 @@
+"""The role classifier at work: a sum of linear views of a sentence, in plain numpy."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nlp.embedding import MiniLm
+from nlp.features import CueReader, GramReader, Vocabulary, cue_names, grams, pieces
+from nlp.sentences import Token
+from nlp.values import ROLES, ModelError, Vectors
+
+Stored = npt.NDArray[Any]
+VECTORS = ("meaning", "wording", "phrasing")
+CUTS = {"words": grams, "pieces": pieces}
+VIEWS = (*VECTORS, "cues", *CUTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What training leaves: a matrix for each view (features × roles), a bias, and the n-grams it met."""
+
+    views: Mapping[str, Vectors]
+    bias: Vectors
+    vocabularies: Mapping[str, Vocabulary]
+
+    def scores(self, seen: Mapping[str, Vectors]) -> Vectors:
+        """The score of each role for sentences through the views at hand."""
+        total = self.bias
+        for view in seen:
+            total = total + seen[view] @ self.views[view]
+        return total
+
+    def save(self, path: Path) -> str:
+        """Write the weights; the same weights give the same bytes. Returns their SHA-256."""
+        arrays: dict[str, Stored] = {
+            f"view_{name}": matrix.astype(np.float16) for name, matrix in self.views.items()
+        }
+        for name, vocabulary in self.vocabularies.items():
+            arrays[f"grams_{name}"] = _bytes(vocabulary.grams)
+            arrays[f"rarity_{name}"] = vocabulary.rarity.astype(np.float16)
+        np.savez_compressed(path, allow_pickle=False, bias=self.bias, columns=_bytes(cue_names()), **arrays)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_weights(path: Path) -> Weights:
+    """The weights in this file, which must have been trained for the features of this version."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            kept = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The role classifier {path.name} cannot be read ({error}). Run `make train`."
+        ) from error
+    if _lines(kept.get("columns", _bytes(()))) != cue_names():
+        raise ModelError(f"The role classifier {path.name} was trained for other features. Run `make train`.")
+    return Weights(
+        views={view: kept[f"view_{view}"].astype(np.float32) for view in VIEWS},
+        bias=kept["bias"],
+        vocabularies={
+            name: Vocabulary(
+                grams=_lines(kept[f"grams_{name}"]), rarity=kept[f"rarity_{name}"].astype(np.float32)
+            )
+            for name in CUTS
+        },
+    )
+
+
+class RoleClassifier:
+    """Sentences to the probability of each role."""
+
+    def __init__(self, weights: Weights, encoder: MiniLm) -> None:
+        self._weights = weights
+        self._encoder = encoder
+        self._cues = CueReader()
+        self._grams = {name: GramReader(weights.vocabularies[name], cut) for name, cut in CUTS.items()}
+
+    def probabilities(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> Vectors:
+        """One row per sentence, one column per role of `ROLES`; rows sum to one."""
+        if not texts:
+            return np.zeros((0, len(ROLES)), dtype=np.float32)
+        encoded = self._encoder.encode(texts)
+        seen = {view: getattr(encoded, view) for view in VECTORS} | self._plain(texts, parses)
+        return softmax(self._weights.scores(seen))
+
+    def guess(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> Vectors:
+        """The same without vectors: worse, and fifty times cheaper."""
+        return softmax(self._weights.scores(self._plain(texts, parses)))
+
+    def _plain(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> dict[str, Vectors]:
+        seen = {name: reader.read(texts) for name, reader in self._grams.items()}
+        return seen | {"cues": self._cues.read(texts, parses)}
+
+
+def softmax(scores: Vectors) -> Vectors:
+    """Rows of scores as probabilities."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Vectors = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _bytes(lines: Sequence[str]) -> Stored:
+    return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
+
+
+def _lines(stored: Stored) -> tuple[str, ...]:
+    return tuple(stored.tobytes().decode().split("\n"))

@@ -1,0 +1,155 @@
+"""Writes spoken numbers and names as an engineer would type them, and keeps what was heard beside it."""
+
+from collections.abc import Iterator, Sequence
+
+from nlp.number_words import words
+from nlp.spoken_names import NameReader
+from nlp.spoken_numbers import NumberReader, Token, tokens_of
+from nlp.values import Context, NormalisedText, Replacement
+
+_VERB_BEFORE_RUN = frozenset(
+    words(
+        "i we you they will can could should would must did please just let's i'll we'll let me only always never don't "
+        "didn't cannot can't then"
+    )
+)
+_TO_RUN = frozenset(words("compared relative close closer similar back equal identical belongs"))
+_COUNTED_BY_RUN = frozenset(
+    words(
+        "epoch epochs step steps iteration iterations second seconds minute minutes hour hours day days week weeks seed "
+        "seeds time times experiment experiments trial trials job jobs sample samples gpus layers batches folds configs "
+        "variants models rounds runs sweeps more different additional new extra of or to percent thousand million"
+    )
+)
+
+
+def normalise(transcript_text: str, context: Context | None = None) -> NormalisedText:
+    """The transcript with digits and the run's own names, aligned to what was heard."""
+    context = context or Context()
+    tokens = tokens_of(transcript_text)
+    text, done = "", 0
+    replacements: list[Replacement] = []
+    for first, end, written in _changes(tokens, context):
+        start, stop = tokens[first].start, tokens[end - 1].end
+        text += transcript_text[done:start]
+        heard = transcript_text[start:stop]
+        if heard != written:
+            replacements.append(
+                Replacement(
+                    heard=heard,
+                    written=written,
+                    heard_start=start,
+                    heard_end=stop,
+                    start=len(text),
+                    end=len(text) + len(written),
+                )
+            )
+        text += written
+        done = stop
+    return NormalisedText(text=text + transcript_text[done:], replacements=tuple(replacements))
+
+
+def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, int, str]]:
+    """Token spans and what to write for them, from left to right: names win over the numbers inside them."""
+    names = {name.first: name for name in NameReader(context).read(tokens)}
+    taken = {index for name in names.values() for index in range(name.first, name.end)}
+    quantities = frozenset(
+        part for name in (*context.params, *context.metrics) for part in name.lower().split("_")
+    )
+    numbers = NumberReader(tokens, quantities)
+    index = 0
+    while index < len(tokens):
+        name = names.get(index)
+        reference = None if name else _run_reference(tokens, index, numbers, context)
+        number = None if name or reference else numbers.at(index)
+        if name:
+            yield name.first, name.end, name.written
+            index = name.end
+            if _is_stuck_decimal(tokens, index):
+                yield index, index + 2, f" 0.{tokens[index + 1].text}"
+                index += 2
+        elif reference:
+            yield index, *reference
+            index = reference[0]
+        elif number and taken.isdisjoint(range(index, number.end)):
+            yield index, number.end, number.written
+            index = number.end
+        else:
+            if _is_range(tokens, index):
+                yield index, index + 1, " to "
+            elif _is_clipped_and(tokens, index):
+                yield index, index + 1, "and "
+            index += 1
+
+
+def _is_stuck_decimal(tokens: Sequence[Token], index: int) -> bool:
+    """The ".2" of "label smoothing.2"."""
+    if index + 1 >= len(tokens) or tokens[index].text != "." or not tokens[index + 1].text.isdigit():
+        return False
+    return tokens[index - 1].end == tokens[index].start and tokens[index].end == tokens[index + 1].start
+
+
+def _is_clipped_and(tokens: Sequence[Token], index: int) -> bool:
+    """The "n" of ", n1e-5"."""
+    if tokens[index].said != "n" or not 0 < index < len(tokens) - 1 or tokens[index - 1].text != ",":
+        return False
+    after = tokens[index + 1]
+    return after.text[0].isdigit() and after.start == tokens[index].end
+
+
+def _is_range(tokens: Sequence[Token], index: int) -> bool:
+    """The hyphen Whisper writes in "from 128-32"."""
+    if tokens[index].text not in "-–" or not 1 < index < len(tokens) - 1:
+        return False
+    before, after = tokens[index - 1], tokens[index + 1]
+    return (
+        tokens[index - 2].said in ("from", "between")
+        and before.text.replace(",", "").isdigit()
+        and after.text.replace(",", "").isdigit()
+        and before.end + 1 == after.start
+    )
+
+
+def _run_reference(
+    tokens: Sequence[Token], index: int, numbers: NumberReader, context: Context
+) -> tuple[int, str] | None:
+    """ "run forty two" as the run calls itself, but not "run forty two epochs"."""
+    if tokens[index].said != "run":
+        return None
+    start = index + 1
+    while start < len(tokens) and tokens[start].said in ("number", "no", "#", "-"):
+        start += 1
+    if _is_verb(tokens, index):
+        return None
+    if spelled := _spelled_out(tokens, start, context):
+        return spelled
+    number = numbers.value_at(start)
+    if number is None or not number.written.isdigit():
+        return None
+    after = tokens[number.end].said if number.end < len(tokens) else ""
+    if after in _COUNTED_BY_RUN:
+        return None
+    return number.end, _run_with(number.written, context) or f"{tokens[index].text} {number.written}"
+
+
+def _spelled_out(tokens: Sequence[Token], start: int, context: Context) -> tuple[int, str] | None:
+    """ "run one oh eight", which Whisper may write as "1 or 8" or "1.08", where there is such a run."""
+    said = [token.said for token in tokens[start : start + 3]]
+    if len(said) == 3 and said[1] == "or" and (run := _run_with(f"{said[0]}0{said[2]}", context)):
+        return start + 3, run
+    if said and "." in said[0] and (run := _run_with(said[0].replace(".", ""), context)):
+        return start + 1, run
+    return None
+
+
+def _run_with(number: str, context: Context) -> str | None:
+    """The only run with this number."""
+    known = [run for run in context.runs if run.rpartition("/")[2].lstrip("#") == number]
+    return known[0] if len(known) == 1 else None
+
+
+def _is_verb(tokens: Sequence[Token], index: int) -> bool:
+    before = tokens[index - 1].said if index else ""
+    if before == "to":
+        return index < 2 or tokens[index - 2].said not in _TO_RUN
+    return before in _VERB_BEFORE_RUN

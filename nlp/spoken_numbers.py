@@ -1,0 +1,389 @@
+"""Reads spoken numbers: "three e minus four", "point oh one", "eighty two and a half percent", "one twenty eight".
+
+Whisper writes some numbers as digits and others as words, often mixed, so every rule takes both.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nlp.number_words import (
+    AFTER_A_WORD_ZERO,
+    AREAS,
+    BEFORE_A_NUMBER,
+    CLAUSE_GOES_ON,
+    COUNTED,
+    DIGITS,
+    EXPONENTS,
+    FRACTIONS,
+    LARGE,
+    MINUS,
+    NOT_BEFORE_POINT,
+    OH,
+    ORDINALS,
+    PERCENT,
+    SMALL_QUANTITIES,
+    TEENS,
+    TENS,
+    TIMES,
+    E,
+)
+
+_TOKEN = re.compile(
+    r"\d+(?:,\d{3})+(?!\d)|\d,\d{2}(?![\d.]\d|\d)|\d+(?:\.\d+)?|[^\W\d_]+(?:['’][a-z]+)?|[^\w\s]|_"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    """A word, number or sign of a text."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def said(self) -> str:
+        """In lower case."""
+        return self.text.lower()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Number:
+    """A number that begins at token `first` and ends before token `end`."""
+
+    first: int
+    end: int
+    written: str
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The words, numbers and signs of a text."""
+    return [
+        Token(text=found.group(), start=found.start(), end=found.end()) for found in _TOKEN.finditer(text)
+    ]
+
+
+def numbers_in(tokens: Sequence[Token], quantities: frozenset[str] = frozenset()) -> Iterator[Number]:
+    """The numbers of a text from left to right; `quantities` are words such as "dropout" that a bare "one" may follow."""
+    reader = NumberReader(tokens, quantities)
+    index = 0
+    while index < len(tokens):
+        number = reader.at(index)
+        if number:
+            yield number
+        index = number.end if number else index + 1
+
+
+class NumberReader:
+    """Reads the number that begins at a token."""
+
+    def __init__(self, tokens: Sequence[Token], quantities: frozenset[str] = frozenset()) -> None:
+        self._tokens = tokens
+        self._quantities = quantities
+
+    def at(self, first: int) -> Number | None:
+        """The longest number beginning at the token; None where there is none, or the word is no number here."""
+        sign, start = self._sign(first)
+        number = self.value_at(start)
+        if number is None or self._is_prose(start, number.end):
+            return None
+        return Number(first=first, end=number.end, written=sign + number.written)
+
+    def value_at(self, first: int) -> Number | None:
+        """The same for words known to be part of a name: any digit word counts, there is no sign."""
+        found = self._half_percent(first) or self._scaled(first)
+        return Number(first=first, end=found[1], written=found[0]) if found else None
+
+    def _said(self, index: int) -> str:
+        return self._tokens[index].said if 0 <= index < len(self._tokens) else ""
+
+    def _touches(self, index: int) -> bool:
+        """No space between this token and the one before it."""
+        return 0 < index < len(self._tokens) and self._tokens[index - 1].end == self._tokens[index].start
+
+    def _past_hyphen(self, index: int) -> int:
+        """The word after a hyphen inside "twenty-eight"; otherwise the index itself."""
+        inside = self._said(index) == "-" and self._touches(index) and self._touches(index + 1)
+        return index + 1 if inside else index
+
+    def _sign(self, index: int) -> tuple[str, int]:
+        said, before = self._said(index), self._said(index - 1)
+        if said not in MINUS or _is_amount(before) or before in PERCENT:
+            return "", index
+        if not said.isalpha() and (self._touches(index) or not self._touches(index + 1)):
+            return "", index  # a dash or a hyphen
+        return "-", index + 1
+
+    def _is_prose(self, first: int, end: int) -> bool:
+        """A lone "one" that counts nothing, "zero-shot", "two-stage"."""
+        said, before, after = self._said(first), self._said(first - 1), self._said(end)
+        if end - first > 1 or said[:1].isdigit():
+            return False
+        if said in DIGITS and self._said(end) == "-" and self._touches(end) and self._touches(end + 1):
+            return True
+        if said == "zero":
+            return after in AFTER_A_WORD_ZERO
+        if said != "one":
+            return False
+        if (before, after) == ("at", "point"):
+            return True
+        follows = before in BEFORE_A_NUMBER or before in self._quantities
+        return not (after in COUNTED or (follows and (not after.isalpha() or after in CLAUSE_GOES_ON)))
+
+    def _half_percent(self, index: int) -> tuple[str, int] | None:
+        """ "half a percent", "a quarter of a percent"."""
+        index += self._said(index) == "a"
+        value = {"half": "0.5%", "quarter": "0.25%"}.get(self._said(index))
+        if value is None or self._said(index - 1) in ("and", "three"):
+            return None
+        index += 1
+        index += self._said(index) == "of"
+        index += self._said(index) == "a"
+        return (value, index + 1) if self._said(index) in PERCENT else None
+
+    def _scaled(self, index: int) -> tuple[str, int] | None:
+        """An amount with its exponent, fraction, percent sign, or suffix."""
+        found = self._amount(index)
+        if found is None:
+            return None
+        written, end = self._power(index, *(self._exponent(*found) or self._fraction(*found)))
+        if self._said(end) in PERCENT:
+            more, later = self._fraction(written, end + 1)  # "94%, and a half percent"
+            halved = more != written and self._said(later) in PERCENT
+            return (f"{more}%", later + 1) if halved else (f"{written}%", end + 1)
+        if self._said(end) == "per" and self._said(end + 1) == "cent":
+            return f"{written}%", end + 2
+        if self._said(end) in LARGE:
+            return f"{written} {LARGE[self._said(end)]}", end + 1
+        if self._said(end) == "k" and self._said(self._past_hyphen(end + 1)) not in (
+            "means",
+            "nearest",
+            "fold",
+        ):
+            return f"{written}k", end + 1
+        if self._said(end) == "x" and not _is_amount(self._said(end + 1)):
+            return f"{written}x", end + 1
+        return self._square(written, end) or (written, end)
+
+    def _square(self, written: str, end: int) -> tuple[str, int] | None:
+        """ "three by three"."""
+        other = self._amount(end + 1) if self._said(end) in ("by", "x", "×") else None
+        if other and (other[0] == written or self._said(other[1]).rstrip("s") in AREAS):
+            return f"{written}x{other[0]}", other[1]
+        return None
+
+    def _exponent(self, written: str, end: int) -> tuple[str, int] | None:
+        """ "e minus four", "E-4", "times ten to the minus four"."""
+        if self._said(end) in ("times", "x", "×") and self._said(end + 1) in ("ten", "10"):
+            raised = self._raised(end + 2)
+            return (f"{written}e{raised[0]}", raised[1]) if raised else None
+        at = end
+        if (
+            self._said(at) in (",", "-", ".")
+            and self._said(at + 1) in ("e", "he")
+            and self._said(at + 2) in MINUS
+        ):
+            at += 1
+        letter = self._said(at)
+        if letter not in E:
+            return self._lost_e(written, end)
+        after = at + 1
+        if letter == "e" and self._said(after) == "to":
+            after += 1 + (self._said(after + 1) == "the")
+        if self._said(after) in MINUS:
+            whole = self._touches(at) and (self._said(after).isalpha() or self._touches(after))
+            tight = letter in ("e", "he", "ee") or (whole and letter != "i") or self._is_small(end)
+            power = self._small(after + 1, homophones=True) if tight else None
+            if power and not (self._touches(power[1]) and self._said(power[1]).isalpha()):  # "3B-7B"
+                return f"{written}e-{power[0]}", power[1]
+            return None
+        power = self._small(after) if letter == "e" and after == at + 1 else None
+        return (f"{written}e{power[0]}", power[1]) if power else None
+
+    def _lost_e(self, written: str, end: int) -> tuple[str, int] | None:
+        """ "eighty minus six" after a learning rate was "eight e minus six"."""
+        power = self._said(end + 1)
+        if self._said(end) not in MINUS or power not in "3456789" or not self._is_small(end):
+            return None
+        hyphen = self._said(end) == "-" and self._touches(end) and self._touches(end + 1)
+        if (len(written) == 2 and written[1] == "0") or (
+            hyphen and written in "123456789"
+        ):  # "80 minus 6", "1-3"
+            return f"{written[0]}e-{power}", end + 2
+        return None
+
+    def _is_small(self, end: int) -> bool:
+        """A learning rate or its like was named shortly before."""
+        return not SMALL_QUANTITIES.isdisjoint(self._said(index) for index in range(end - 12, end))
+
+    def _power(self, first: int, written: str, end: int) -> tuple[str, int]:
+        """ "two to the fifteen", "ten to the minus four"."""
+        if written not in ("2", "10") or self._said(first - 1) in ("from", "between"):
+            return written, end
+        raised = self._raised(end)
+        if raised is None:
+            return written, end
+        return (f"1e{raised[0]}" if written == "10" else f"2^{raised[0]}"), raised[1]
+
+    def _raised(self, index: int) -> tuple[str, int] | None:
+        """ "to the minus four", "to the power of four", "to the fifteenth"."""
+        if (self._said(index), self._said(index + 1)) != ("to", "the"):
+            return None
+        index += 2
+        if self._said(index) == "power":
+            index += 1 + (self._said(index + 1) == "of")
+        sign = "-" if self._said(index) in MINUS else ""
+        power = self._small(index + bool(sign), homophones=bool(sign))
+        if power is None:
+            return None
+        end = power[1]
+        end += self._said(end) in ("th", "st", "nd", "rd") and self._touches(end)
+        return f"{sign}{power[0]}", end + (self._said(end) == "power")
+
+    def _small(self, index: int, *, homophones: bool = False) -> tuple[str, int] | None:
+        """A whole exponent of one or two digits."""
+        said = self._said(index)
+        if said in ("oh", "zero", "0") and (
+            self._said(index + 1) in DIGITS or self._said(index + 1).isdigit()
+        ):
+            return self._small(index + 1)
+        if homophones and said in EXPONENTS:
+            return EXPONENTS[said], index + 1
+        if said in ORDINALS:
+            return ORDINALS[said], index + 1
+        if said.isdigit():
+            return (said.lstrip("0") or "0", index + 1) if len(said) < 3 else None
+        found = self._below_hundred(index)
+        return (str(found[0]), found[1]) if found else None
+
+    def _fraction(self, written: str, end: int) -> tuple[str, int]:
+        """ "and a half"."""
+        at = end + (self._said(end) == ",")
+        if self._said(at) == "and" and written.isdigit():
+            decimals = FRACTIONS.get((self._said(at + 1), self._said(at + 2)))
+            if decimals:
+                return f"{written}.{decimals}", at + 3
+            if self._said(at + 1) == "half":
+                return f"{written}.5", at + 2
+        return written, end
+
+    def _amount(self, index: int) -> tuple[str, int] | None:
+        """A plain number: digits, words, or both, with decimals."""
+        said = self._said(index)
+        if said in ("point", "dot", ".") or (said in OH and self._said(index + 1) == "point"):
+            return self._bare_decimals(index + (said in OH))
+        if said[:1].isdigit():
+            written, end = re.sub(r"^(\d),(\d\d)$", r"\1\2", said), index + 1  # "5,12" was five twelve
+            if self._said(end) in ("hundred", "thousand"):
+                factor = 100 if self._said(end) == "hundred" else 1000
+                return f"{float(written.replace(',', '')) * factor:.0f}", end + 1
+        else:
+            found = self._whole(index)
+            if found is None:
+                return None
+            written, end = found
+        if self._said(end) in ("point", "dot") and written.isdigit():
+            decimals = self._decimals(end + 1)
+            if decimals and not (
+                said == "one" and self._said(index - 1) == "at"
+            ):  # "at one point two of them"
+                written, end = f"{written}.{decimals[0]}", decimals[1]
+                if self._said(end) == "thousand":
+                    written, end = f"{float(written) * 1000:.0f}", end + 1
+        return written, end
+
+    def _bare_decimals(self, index: int) -> tuple[str, int] | None:
+        """ "point oh one", but not "the point one should make"."""
+        decimals = self._decimals(index + 1)
+        before = self._said(index - 1)
+        if before == "of" and self._said(index) == "point" and self._said(index + 1) in ("to", "too", "for"):
+            return (
+                f"0.{EXPONENTS[self._said(index + 1)]}",
+                index + 2,
+            )  # "of point two"; nobody says "of point to"
+        if decimals is None or before in NOT_BEFORE_POINT or _is_amount(before):
+            return None
+        if self._said(index) == "." and (self._touches(index) or not self._touches(index + 1)):
+            return None  # the end of a sentence
+        opens_a_clause = not before[:1].isalnum()
+        certain = len(decimals[0]) > 1 or self._said(decimals[1]) in PERCENT or self._said(index) == "."
+        return None if opens_a_clause and not certain else (f"0.{decimals[0]}", decimals[1])
+
+    def _decimals(self, index: int) -> tuple[str, int] | None:
+        """Digits after the point, one by one ("oh one") or in groups ("twenty five")."""
+        digits = ""
+        while True:
+            at = self._past_hyphen(index) if digits else index
+            said = self._said(at)
+            if said in OH:
+                digits, index = digits + "0", at + 1
+            elif said in TIMES and self._said(at + 1) in DIGITS.keys() | OH:
+                digit = DIGITS.get(self._said(at + 1), "0")
+                digits, index = digits + digit * TIMES[said], at + 2
+            elif said.isdigit():
+                digits, index = digits + said, at + 1
+            elif group := self._below_hundred(at):
+                digits, index = digits + str(group[0]), group[1]
+            else:
+                return (digits, index) if digits else None
+
+    def _whole(self, index: int) -> tuple[str, int] | None:
+        """A whole number in words."""
+        article = self._said(index) == "a" and self._said(index + 1) in ("hundred", "thousand")
+        found = (1, index + 1) if article else self._below_hundred(index)
+        if found is None:
+            return None
+        value, end = self._hundreds(*found)
+        if self._said(end) == "thousand":
+            value, end = value * 1000, end + 1
+            rest = self._below_hundred(end + (self._said(end) == "and"))
+            if rest:
+                more, end = self._hundreds(*rest)
+                value += more
+        clock = _clock(value, self._said(end), self._said(end + 2)) if end - index > 1 else None
+        return clock or str(value), end
+
+    def _hundreds(self, value: int, end: int) -> tuple[int, int]:
+        """ "two hundred and five", "one twenty eight", "three oh five", "ten twenty four"."""
+        if self._said(end) == "hundred":
+            end += 1
+            rest = self._below_hundred(end + (self._said(end) == "and"))
+            return (value * 100 + rest[0], rest[1]) if rest else (value * 100, end)
+        at = self._past_hyphen(end)
+        if value > 0 and self._said(at) in OH and self._said(at + 1) in DIGITS:
+            return value * 100 + int(DIGITS[self._said(at + 1)]), at + 2
+        pair = self._below_hundred(at)
+        if pair and (0 < value < 10 <= pair[0] or (10 <= value < 100 and _reads_as_one(value, pair[0]))):
+            return value * 100 + pair[0], pair[1]
+        return value, end
+
+    def _below_hundred(self, index: int) -> tuple[int, int] | None:
+        said = self._said(index)
+        if said in TENS:
+            at = self._past_hyphen(index + 1)
+            unit = int(DIGITS.get(self._said(at), "0"))
+            return (TENS[said] + unit, at + 1) if unit else (TENS[said], index + 1)
+        if said in TEENS:
+            return TEENS[said], index + 1
+        return (int(DIGITS[said]), index + 1) if said in DIGITS else None
+
+
+def _is_amount(said: str) -> bool:
+    return said[:1].isdigit() or said in DIGITS or said in TEENS or said in TENS
+
+
+def _reads_as_one(first: int, second: int) -> bool:
+    """ "ten twenty four" and "twelve eighty" are one number, "eighty twenty" and "thirty forty" are two."""
+    if second < 10:
+        return False
+    return second % 10 != 0 or first % 10 != 0 or first == second == 20
+
+
+def _clock(value: int, after: str, later: str) -> str | None:
+    """ "nine thirty am" is a time of day."""
+    if after in ("am", "pm", "o'clock", "tomorrow", "tonight") or (
+        after == "in" and later in ("morning", "afternoon", "evening")
+    ):
+        return f"{value // 100}:{value % 100:02}" if value >= 100 else None
+    return None

@@ -1,0 +1,189 @@
+"""Trains the role classifier on the project's own sentences (`make train`): same data, same bytes."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
+from nlp.classifier import CUTS, VECTORS, VIEWS, Weights, softmax
+from nlp.embedding import MiniLm
+from nlp.features import CueReader, GramReader, Vocabulary
+from nlp.models import PACKAGED_MINILM, packaged_file
+from nlp.rationale import CLASSIFIER
+from nlp.sentences import SentenceReader
+from nlp.values import ROLES, Vectors
+
+SENTENCES = Path(__file__).parent / "data" / "sentences.jsonl"
+# Regularisation of each view; a view is trained alone, so that the loud do not drown the telling.
+STRENGTH = {"meaning": 43.0, "wording": 43.0, "phrasing": 43.0, "cues": 0.02, "words": 2.7, "pieces": 2.7}
+FEWEST = {"words": 2, "pieces": 3}  # sentences an n-gram must occur in
+_NUMBER: dict[str, int] = {role: number for number, role in enumerate(ROLES)}
+FOLDS = 5
+DIGITS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """A labelled sentence of ours; `voice` is the way of speaking it was written in."""
+
+    text: str
+    role: str
+    voice: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Sentences through every view that needs no training data."""
+
+    texts: tuple[str, ...]
+    arrays: Mapping[str, Vectors]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Seen":
+        return Seen(
+            texts=tuple(self.texts[row] for row in rows),
+            arrays={name: array[rows] for name, array in self.arrays.items()},
+        )
+
+
+def load_examples(path: Path) -> list[Example]:
+    """The labelled sentences of a JSONL file."""
+    rows = map(json.loads, filter(str.strip, path.read_text(encoding="utf-8").splitlines()))
+    return [Example(text=row["text"], role=row["role"], voice=row["voice"]) for row in rows]
+
+
+def look(texts: Sequence[str], encoder: MiniLm, reader: SentenceReader) -> Seen:
+    """What can be seen of these sentences without knowing any other."""
+    encoded = encoder.encode(texts)
+    arrays = {view: getattr(encoded, view) for view in VECTORS}
+    arrays["cues"] = CueReader().read(texts, reader.parse(texts))
+    return Seen(texts=tuple(texts), arrays=arrays)
+
+
+def train(examples: Sequence[Example], seen: Seen, *, views: Sequence[str] = VIEWS) -> Weights:
+    """A classifier for each view, added up with the weights that surprise least on unheard voices."""
+    roles = [example.role for example in examples]
+    held_out: dict[str, Vectors] = {
+        view: np.zeros((len(roles), len(ROLES)), dtype=np.float32) for view in views
+    }
+    for inside, outside in voice_folds(examples):
+        part = fit(seen.take(outside), [roles[row] for row in outside], views=views)
+        for view, scores in view_scores(part, seen.take(inside), views=views).items():
+            held_out[view][inside] = scores
+    shares = np.bincount([_NUMBER[role] for role in roles], minlength=len(ROLES)) / len(roles)
+    mixing = _mixing([held_out[view] for view in views], roles)
+    whole = fit(seen, roles, views=views)
+    return _mixed(whole, dict(zip(views, mixing, strict=True)), shares.astype(np.float32))
+
+
+def voice_folds(examples: Sequence[Example]) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Rows to hold out and rows to learn from: nobody is judged by a classifier that heard their voice."""
+    voices = sorted({example.voice for example in examples})
+    fold = np.array([voices.index(example.voice) % FOLDS for example in examples])
+    return [(np.flatnonzero(fold == number), np.flatnonzero(fold != number)) for number in range(FOLDS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A linear classifier of its own for every view."""
+
+    matrices: Mapping[str, Vectors]
+    biases: Mapping[str, Vectors]
+    vocabularies: Mapping[str, Vocabulary]
+
+
+def fit(seen: Seen, roles: Sequence[str], *, views: Sequence[str] = VIEWS) -> Fitted:
+    """Logistic regression on every view by itself; scaling is folded into the weights."""
+    vocabularies = {name: _vocabulary(name, seen.texts) for name in CUTS}
+    matrices: dict[str, Vectors] = {}
+    biases: dict[str, Vectors] = {}
+    for view in views:
+        array = _array(seen, view, vocabularies)
+        centre = array.mean(axis=0) if view not in CUTS else np.zeros(array.shape[1])
+        spread = array.std(axis=0) + 0.2 if view == "cues" else np.ones(array.shape[1])
+        model = LogisticRegression(C=STRENGTH[view], max_iter=1000, class_weight="balanced", tol=1e-4)
+        scaled = ((array - centre) / spread).astype(np.float64)
+        model.fit(csr_matrix(scaled) if view in CUTS else scaled, roles)
+        order = [list(model.classes_).index(role) for role in ROLES]
+        matrices[view] = (model.coef_[order] / spread).T
+        biases[view] = model.intercept_[order] - centre @ matrices[view]
+    return Fitted(matrices=matrices, biases=biases, vocabularies=vocabularies)
+
+
+def view_scores(fitted: Fitted, seen: Seen, *, views: Sequence[str] = VIEWS) -> dict[str, Vectors]:
+    """Each view's opinion as log-probabilities."""
+    return {
+        view: np.log(
+            softmax(_array(seen, view, fitted.vocabularies) @ fitted.matrices[view] + fitted.biases[view])
+        )
+        for view in views
+    }
+
+
+def scores(weights: Weights, seen: Seen) -> Vectors:
+    """Scores of each role by finished weights."""
+    return weights.scores({view: _array(seen, view, weights.vocabularies) for view in VIEWS})
+
+
+def _array(seen: Seen, view: str, vocabularies: Mapping[str, Vocabulary]) -> Vectors:
+    if view in CUTS:
+        return GramReader(vocabularies[view], CUTS[view]).read(seen.texts)
+    return seen.arrays[view]
+
+
+def _mixing(opinions: Sequence[Vectors], roles: Sequence[str]) -> Vectors:
+    """How much each view counts: least log-loss with every role of equal weight; it calibrates as well."""
+    truth = np.array([_NUMBER[role] for role in roles])
+    rows = np.arange(len(truth))
+    share = 1 / np.bincount(truth, minlength=len(ROLES))[truth]
+    stacked = np.stack(list(opinions))
+
+    def surprise(mixing: Vectors) -> float:
+        chances = softmax(np.tensordot(mixing, stacked, axes=1))
+        return float(-(share * np.log(chances[rows, truth] + 1e-12)).sum() / share.sum())
+
+    start = np.full(len(opinions), 1.5 / len(opinions))
+    best: Vectors = minimize(surprise, start, method="L-BFGS-B", bounds=[(0, 3)] * len(opinions)).x
+    return best.round(2)
+
+
+def _mixed(fitted: Fitted, mixing: Mapping[str, float], shares: Vectors) -> Weights:
+    """One linear layer: the views' sum, and how common each role is (they were trained as if all were equal)."""
+    empty = {
+        view: np.zeros((len(fitted.vocabularies[view].grams) if view in CUTS else 0, len(ROLES)))
+        for view in VIEWS
+    }
+    views = {view: fitted.matrices[view] * mixing[view] for view in mixing}
+    bias = np.log(shares) + sum(fitted.biases[view] * mixing[view] for view in mixing)
+    return Weights(
+        views={view: matrix.round(DIGITS).astype(np.float32) for view, matrix in (empty | views).items()},
+        bias=bias.round(DIGITS).astype(np.float32),
+        vocabularies=fitted.vocabularies,
+    )
+
+
+def _vocabulary(name: str, texts: Sequence[str]) -> Vocabulary:
+    counts = Counter(gram for text in texts for gram in set(CUTS[name](text)))
+    kept = sorted(gram for gram, count in counts.items() if count >= FEWEST[name] and "\n" not in gram)
+    rarity = np.array([np.log((1 + len(texts)) / (1 + counts[gram])) + 1 for gram in kept])
+    return Vocabulary(grams=tuple(kept), rarity=rarity.round(DIGITS).astype(np.float32))
+
+
+def main() -> None:
+    """Train on the shipped sentences and write the classifier beside them."""
+    examples = load_examples(SENTENCES)
+    encoder = MiniLm(packaged_file(PACKAGED_MINILM).parent)
+    seen = look([example.text for example in examples], encoder, SentenceReader())
+    digest = train(examples, seen).save(CLASSIFIER)
+    sys.stdout.write(f"{len(examples)} sentences: {CLASSIFIER.name} {digest}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""`runlore import`: bring runs from other trackers as if they had been logged here, each exactly once."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Iterator
+
+from runlore import past, sync
+from runlore.cli import Problem, say, show
+
+KINDS = ("mlflow", "wandb", "tensorboard", "csv")
+BAR = 30
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read every run, keep those that are new, send them."""
+    module = importlib.import_module(f"runlore.importers.{options.kind}")
+    base = past.base_directory()
+    taken, known = 0, 0
+    try:
+        total: int | None = module.count(options.source)
+        for number, one in enumerate(_read(module, options.source), 1):
+            if past.write(one, base=base, project=options.project) is None:
+                known += 1
+            else:
+                taken += 1
+            _progress(number, total, quiet=options.json)
+    except ImportError as error:
+        raise Problem(
+            f"{error.name} is not installed here: its own package reads its data (pip install {error.name})"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise Problem(f"cannot read {options.source}: {error}") from None
+    kept = (
+        []
+        if options.no_sync
+        else [outcome for outcome in sync.sync(base, say=say) if outcome.state == "kept"]
+    )
+    if options.json:
+        show({"taken": taken, "known": known, "not_sent": len(kept)})
+    else:
+        say(
+            f"{taken} runs taken in, {known} were here already"
+            + (f"; {len(kept)} wait to be sent" if kept else "")
+        )
+    return int(bool(kept))
+
+
+def _read(module: object, source: str) -> Iterator[past.PastRun]:
+    reader = getattr(module, "read")  # noqa: B009 - every importer has one
+    yield from reader(source)
+
+
+def _progress(done: int, total: int | None, *, quiet: bool) -> None:
+    if quiet or not sys.stderr.isatty():
+        return
+    share = f" [{'█' * (BAR * done // total):<{BAR}}] {done}/{total}" if total else f" {done}"
+    sys.stderr.write(f"\rimporting{share}" + ("\n" if done == total else ""))
+    sys.stderr.flush()

@@ -1,0 +1,385 @@
+"""A run: what `init` returns. Nothing in here raises into training code, and nothing waits except `finish`."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from runlore import hooks, values
+from runlore.recorded import Recorded, Summary
+from runlore.spool import Spool
+
+if TYPE_CHECKING:
+    from runlore.launch import Sidecar
+
+CHECK_SECONDS = 5.0
+ALERT_SECONDS = 60.0
+_now = time.time
+
+
+class Run:
+    """One execution of training code."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        project: str,
+        name: str,
+        mode: str,
+        directory: str = "",
+        spool: Spool | None = None,
+        config: Mapping[str, Any] | None = None,
+        tags: Iterable[str] = (),
+        notes: str | None = None,
+        group: str | None = None,
+        resumed: bool = False,
+        rank: int = 0,
+        silent: bool = False,
+        exit_wait: float = 5.0,
+    ) -> None:
+        self.id = run_id
+        self.project = project
+        self.mode = mode
+        self.dir = directory
+        self.resumed = resumed
+        self.rank = rank
+        self.url: str | None = None
+        self._name = name
+        self._notes = notes
+        self.group = group
+        self._tags = tuple(tags)
+        self._spool = spool
+        self._sidecar: Sidecar | None = None
+        self._restart_sidecar: Any = None
+        self._silent = silent
+        self._exit_wait = exit_wait
+        self._pid = os.getpid()
+        self._step = 0
+        self._last: dict[str, Any] = {}
+        self._warned: set[str] = set()
+        self._alerted: dict[str, float] = {}
+        self._finished = False
+        self._output: Any = None
+        self._check_from = 0.0
+        self._check_at = _now() + CHECK_SECONDS
+        self.config = Recorded(lambda fields: self._event("config", config=fields), config)
+        self.summary = Summary(lambda fields: self._event("summary", summary=fields), self._last)
+
+    # -- metrics ------------------------------------------------------------------------------------------
+
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+        """Record values at a step; one step further after each call without `step`, unless `commit=False`."""
+        spool = self._spool
+        if spool is None:
+            return
+        try:
+            if step is None:
+                step = self._step
+                if commit is not False:
+                    self._step = step + 1
+            else:
+                self._step = step if not commit else step + 1
+            at = _now()
+            if not self._check_from < at < self._check_at:
+                self._check(at)
+            if len(data) == 1:
+                for name, value in data.items():
+                    if type(value) is float or type(value) is int:
+                        spool.point(step, at, name, value)
+                        self._last[name] = value
+                        return
+            self._log_all(spool, data, step, at)
+        except (KeyError, OSError):
+            # A new name, or a disk that refuses: the slow path knows what to do.
+            self._log_safely(data, step, _now())
+        except Exception as error:  # noqa: BLE001 - logging must never end a training run
+            self._log_safely(data, step, _now(), error)
+
+    def _log_safely(self, data: Any, step: Any, at: float, error: Exception | None = None) -> None:
+        try:
+            if self._spool is not None:
+                self._log_all(self._spool, data, int(step), at)
+        except Exception as again:  # noqa: BLE001 - logging must never end a training run
+            self._warn(f"log({type(data).__name__}) was left out: {error or again}")
+
+    def _log_all(self, spool: Spool, data: Mapping[str, Any], step: int, at: float) -> None:
+        last = self._last
+        pairs: list[tuple[str, float]] = []
+        for name, value in data.items():
+            kind = type(value)
+            if kind is float and type(name) is str and name in last:
+                pairs.append((name, value))
+                last[name] = value
+            else:
+                for whole, inner in values.flatten({name: value}):
+                    self._log_value(pairs, whole, inner, step, at)
+        if pairs:
+            spool.points(step, at, pairs)
+
+    def _log_value(self, pairs: list[tuple[str, float]], name: str, value: Any, step: int, at: float) -> None:
+        if len(name) > values.MAX_NAME:
+            self._warn(f"metric name longer than {values.MAX_NAME} characters was left out: {name[:60]}…")
+            return
+        number = values.number(value)
+        if number is not None:
+            pairs.append((name, number))
+            self._last[name] = number
+            return
+        text = values.text(value)
+        if text is None:
+            self._warn(f"{name}: a {type(value).__name__} is neither a number nor text and was left out")
+            return
+        self._last[name] = text
+        self._event("text", k=name, s=step, v=text)
+
+    # -- what people say about the run ----------------------------------------------------------------------
+
+    def alert(
+        self,
+        title: str,
+        text: str = "",
+        level: Any = "INFO",
+        wait_duration: Any = None,
+    ) -> None:
+        """Tell the channel; the same title is sent once per `wait_duration` (60 s)."""
+        self._safely(lambda: self._alert(title, text, level, wait_duration))
+
+    def _alert(self, title: str, text: str, level: Any, wait_duration: Any) -> None:
+        wait = getattr(wait_duration, "total_seconds", lambda: wait_duration)()
+        now = time.monotonic()
+        before = self._alerted.get(str(title))
+        if before is not None and now - before < (ALERT_SECONDS if wait is None else float(wait)):
+            return
+        self._alerted[str(title)] = now
+        word = str(getattr(level, "value", level)).upper()
+        self._event("alert", title=str(title), text=str(text), level=word if word in LEVELS else "INFO")
+
+    def note(self, text: str) -> None:
+        """Why this run is done, or what was seen: kept and found like a note typed in Slack."""
+        self._event("note", text=values.text(str(text)))
+
+    def progress(
+        self, done: float, total: float | None = None, *, expect_next_in: float | None = None
+    ) -> None:
+        """How far the run is, and when the next sign of life is due (before a long checkpoint, say)."""
+        self._event("progress", done=done, total=total, expect_next_in=expect_next_in)
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | None = None,
+        goal: str | None = None,
+        summary: str | None = None,
+        **_: Any,
+    ) -> None:
+        """Which way is better: `goal="min"` or `"max"` (wandb's "minimize", "maximize" and `summary=` too)."""
+        word = str(goal or summary or "").lower()[:3]
+        self._event("define", metric=name, goal=word if word in ("min", "max") else None)
+
+    def link(self, url: str, title: str | None = None) -> None:
+        """A page that belongs to this run."""
+        self._event("link", url=str(url), title=title)
+
+    def dataset(
+        self,
+        data: Any,
+        name: str | None = None,
+        filters: Any = None,
+    ) -> None:
+        """Which data this run read: its fingerprint, schema and the filters applied, never its values."""
+        self._safely(lambda: self._dataset(data, name, filters))
+
+    def _dataset(self, data: Any, name: str | None, filters: Any) -> None:
+        from runlore import fingerprints
+
+        if isinstance(data, (str, os.PathLike)):
+            # The sidecar reads the files, so that training does not wait for it.
+            self._event(
+                "read_dataset",
+                path=os.path.abspath(os.fspath(data)),
+                name=name,
+                filters=values.plain(filters),
+            )
+        else:
+            self._event("dataset", **fingerprints.describe(data, name=name), filters=values.plain(filters))
+
+    def artifact(self, path: Any, kind: str = "file", name: str | None = None) -> None:
+        """A file this run made, such as a checkpoint: its place, size and hash are kept."""
+        self._safely(lambda: self._artifact(path, kind, name))
+
+    def _artifact(self, path: Any, kind: str, name: str | None) -> None:
+        whole = os.path.abspath(os.fspath(path))
+        self._event(
+            "read_artifact", path=whole, name=name or os.path.basename(whole), kind=kind, step=self._step
+        )
+
+    # -- wandb's properties ---------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What people call the run; it may be set at any time."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = str(value)
+        self._event("name", name=self._name)
+
+    @property
+    def notes(self) -> str | None:
+        """What the run is for; it may be set at any time."""
+        return self._notes
+
+    @notes.setter
+    def notes(self, value: str) -> None:
+        self._notes = str(value)
+        self._event("note", text=self._notes)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words to find the run by; assign to change them."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, value: Iterable[str]) -> None:
+        new = tuple(str(tag) for tag in value)
+        add, remove = [t for t in new if t not in self._tags], [t for t in self._tags if t not in new]
+        self._tags = new
+        self._event("tags", add=add, remove=remove)
+
+    @property
+    def step(self) -> int:
+        """The step that the next `log` without one goes to."""
+        return self._step
+
+    @property
+    def disabled(self) -> bool:
+        """Whether nothing is recorded."""
+        return self._spool is None
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
+        """End the run; waits until the server has everything, at most five seconds."""
+        self._safely(lambda: self._finish(exit_code or 0, None))
+
+    def finish_as_marked(self) -> None:
+        """End the run as the `status` mark says that its command ended."""
+        self._safely(lambda: self._finish(None, None))
+
+    def _finish(self, exit_code: int | None, error: dict[str, str] | None) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        hooks.forget(self)
+        if self._output is not None:
+            self._output.restore()
+        if self._spool is None or self._pid != os.getpid():
+            return
+        if error:
+            self.mark("exception", **error)
+        if exit_code is not None:
+            self.mark("finish", exit_code=exit_code)
+            if self.rank == 0:
+                self._event("finish", exit_code=exit_code, failed=bool(exit_code))
+        self._spool.close()
+        if self._sidecar is not None:
+            self._sidecar.wake(b"f")
+            self._await("done")
+            self._sidecar.close()
+
+    def about_to_exit(self) -> None:
+        """The interpreter is leaving: let the sidecar send what there is, then let it watch how the process ends."""
+        self._safely(self._about_to_exit)
+
+    def _about_to_exit(self) -> None:
+        if self._spool is None or self._pid != os.getpid():
+            return
+        self.mark("atexit")
+        self._spool.report_dropped()
+        if os.getpid() == 1 and self.rank == 0:
+            # The sidecar ends with the container: this is the last word that anybody can send.
+            failed = any(mark["t"] == "exception" for mark in hooks.read_markers(self.dir))
+            self._event("finish", exit_code=int(failed), failed=failed)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        if self._sidecar is not None:
+            self._sidecar.wake(b"a")
+            self._await("flushed")
+
+    def _await(self, word: str) -> None:
+        assert self._sidecar is not None  # noqa: S101 - both callers have just looked
+        if not self._sidecar.listen(word, self._exit_wait) and self._sidecar.alive and self.mode == "online":
+            self._say(
+                f"still sending; it goes on behind this process, and `runlore sync {self.dir}` repeats it"
+            )
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or error is None or (kind is SystemExit and not getattr(error, "code", 1)):
+            self.finish()
+        else:
+            exception = kind, error
+            self._safely(lambda: self._finish(1, hooks.describe(*exception, trace)))
+
+    def forked(self) -> None:
+        """This is a forked child: it may log, into a stream of its own, and never ends the run."""
+        self._output = None
+        self._sidecar = None
+        if self._spool is not None:
+            self._spool.forked()
+
+    def mark(self, kind: str, /, **fields: Any) -> None:
+        """Leave a line beside the spool for the sidecar, if this is the process that it watches."""
+        if self.dir and self._pid == os.getpid():
+            hooks.mark(self.dir, kind, **fields)
+
+    def __reduce__(self) -> Any:
+        from runlore import api
+
+        return api.attach, (self.dir, self.id, self.project, self._name)
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _event(self, kind: str, /, **fields: Any) -> None:
+        self._safely(lambda: self._spool.event(kind, fields) if self._spool else None)
+
+    def _safely(self, act: Any) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - the tracker must never end a training run
+            self._warn(f"{type(error).__name__}: {error}")
+
+    def _check(self, at: float) -> None:
+        """Every few seconds, and when the clock jumped: is the sidecar still there?"""
+        self._check_from, self._check_at = at - 1, at + CHECK_SECONDS
+        if self._sidecar is not None and self._pid == os.getpid():
+            self._sidecar.listen("", 0)
+            if not self._sidecar.alive and self._restart_sidecar is not None:
+                self._sidecar.close()
+                self._sidecar = self._restart_sidecar()
+
+    def _warn(self, text: str) -> None:
+        key = text[:80]
+        if key not in self._warned and len(self._warned) < 1000:
+            self._warned.add(key)
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        if not self._silent:
+            try:
+                sys.stderr.write(f"runlore: {text}\n")
+                sys.stderr.flush()
+            except (OSError, ValueError, AttributeError):
+                # No stderr to speak to (closed, or a windowed program).
+                self._silent = True
+
+
+LEVELS = ("INFO", "WARN", "ERROR")

@@ -1,0 +1,1 @@
+"""Tables and queries on PostgreSQL: what Runlore remembers. Knows neither Slack nor the models."""

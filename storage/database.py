@@ -1,0 +1,159 @@
+"""The database: sessions, the schema's migrations and the months' partitions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlmodel import Session
+
+from storage.patience import connect
+
+PATIENCE = 10.0  # seconds a new connection waits for a server that restarts
+PARTITIONED = ("metric_chunk", "log_chunk")
+MONTHS_AHEAD = 2
+
+# Any constants: they name our advisory locks among the database's.
+MIGRATION_LOCK = 7_208_001
+PARTITION_LOCK = 7_208_002
+
+
+class Database:
+    """Sessions on PostgreSQL; queries that only read may go to a replica (`read_url`)."""
+
+    def __init__(
+        self, url: str, read_url: str | None = None, *, pool_size: int = 10, patience: float = PATIENCE
+    ) -> None:
+        self.url = sqlalchemy_url(url)
+        self.engine = _engine(self.url, pool_size=pool_size, patience=patience)
+        self.read_engine = (
+            _engine(sqlalchemy_url(read_url), pool_size=pool_size, patience=patience)
+            if read_url
+            else self.engine
+        )
+
+    @property
+    def dsn(self) -> str:
+        """The same for psycopg and libpq's programs."""
+        return conninfo(self.url)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on an error."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read_session(self) -> Iterator[Session]:
+        """A transaction that cannot write, on the replica where there is one."""
+        with Session(self.read_engine, expire_on_commit=False) as session, session.begin():
+            session.connection(execution_options={"postgresql_readonly": True})
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+        self.read_engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The URL as SQLAlchemy wants it: with our driver named."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def conninfo(url: str) -> str:
+    """The URL as psycopg and libpq's programs want it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def migrate(url: str) -> None:
+    """Bring the schema up to date; of several processes that start at once, one does it and the others wait."""
+    engine = _engine(sqlalchemy_url(url), pool_size=1, patience=PATIENCE)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        connection.commit()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
+    with Session(engine) as session, session.begin():
+        ensure_partitions(session, datetime.now(UTC).date())
+    engine.dispose()
+
+
+def ensure_partitions(session: Session, month: date, *, ahead: int = MONTHS_AHEAD) -> None:
+    """Make the partitions of this month and of those ahead, where they are missing."""
+    session.connection().execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PARTITION_LOCK})
+    first = month.replace(day=1)
+    for _ in range(ahead + 1):
+        following = _month_after(first)
+        for table in PARTITIONED:
+            _ensure_partition(session.connection(), table, first, following)
+        first = following
+
+
+def drop_partition(session: Session, table: str, month: date) -> bool:
+    """Forget a month of series or logs at once; False when there is no such partition."""
+    if table not in PARTITIONED:
+        raise ValueError(f"{table} is not partitioned by month: choose one of {', '.join(PARTITIONED)}.")
+    name = _partition_name(table, month.replace(day=1))
+    known = _exists(session.connection(), name)
+    if known:
+        session.connection().execute(text(f"DROP TABLE {name}"))
+    return known
+
+
+def _ensure_partition(connection: Connection, table: str, first: date, following: date) -> None:
+    name = _partition_name(table, first)
+    if _exists(connection, name):
+        return
+    bounds = {"first": first, "following": following}
+    connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
+    connection.execute(  # what fell into the default partition before its month was made
+        text(
+            f"WITH moved AS (DELETE FROM {table}_default WHERE at >= :first AND at < :following RETURNING *) "  # noqa: S608
+            f"INSERT INTO {name} SELECT * FROM moved"
+        ),
+        bounds,
+    )
+    # DDL takes no parameters; the bounds are our own dates.
+    connection.execute(
+        text(
+            f"ALTER TABLE {table} ATTACH PARTITION {name} "
+            f"FOR VALUES FROM ('{first} 00:00+00') TO ('{following} 00:00+00')"
+        )
+    )
+
+
+def _partition_name(table: str, first: date) -> str:
+    return f"{table}_{first:%Y_%m}"
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    return connection.execute(text("SELECT to_regclass(:name)"), {"name": table}).scalar() is not None
+
+
+def _month_after(first: date) -> date:
+    return date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
+
+def _engine(url: str, *, pool_size: int, patience: float) -> Engine:
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=2 * pool_size,
+        hide_parameters=True,  # errors are logged, what people wrote must not be
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def connect_patiently(_dialect: Any, _record: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
+        return connect(*args, patience=patience, **kwargs)
+
+    return engine

@@ -1,0 +1,139 @@
+"""Pages of runs by the conditions people ask with, answered from summaries only, whatever the number of runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, true
+from sqlmodel import Session, col, func, or_, select
+
+from storage.tables import MetricSummary, Param, Run, Tag
+
+Op = Literal["=", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NumberIs:
+    """A param or metric compared with a number or, for params, a word."""
+
+    name: str
+    op: Op
+    value: float | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFilter:
+    """Which runs: inside the sight (`project_ids`, None for all; private ones only of `seen_by`), then the conditions."""
+
+    project_ids: Sequence[int] | None = None
+    seen_by: int | None = None
+    everything: bool = False  # the operator sees private runs too
+    states: Sequence[str] = ()
+    owner_id: int | None = None
+    group: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    tags: Sequence[str] = ()
+    numbers: Sequence[NumberIs] = ()
+    words: str = ""
+
+
+def page_of_runs(session: Session, which: RunFilter, *, limit: int, offset: int = 0) -> tuple[list[int], int]:
+    """(ids newest first, how many there are in all)."""
+    conditions = _conditions(which)
+    total = session.exec(select(func.count()).select_from(Run).where(*conditions)).one()
+    ids = session.exec(
+        select(Run.id)
+        .where(*conditions)
+        .order_by(col(Run.started_at).desc(), col(Run.id).desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return [one for one in ids if one is not None], total
+
+
+def not_private(person_id: int | None, *, everything: bool = False) -> ColumnElement[bool]:
+    """Runs that are their project's, and the person's own private ones; a private run of nobody is nobody's."""
+    if everything:
+        return true()
+    shared = col(Run.visibility) == "project"
+    return shared if person_id is None else or_(shared, col(Run.owner_id) == person_id)
+
+
+def _conditions(which: RunFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if which.project_ids is not None:
+        found.append(col(Run.project_id).in_(which.project_ids))
+    found.append(not_private(which.seen_by, everything=which.everything))
+    if which.states:
+        found.append(col(Run.state).in_(which.states))
+    if which.owner_id is not None:
+        found.append(col(Run.owner_id) == which.owner_id)
+    if which.group is not None:
+        found.append(col(Run.group) == which.group)
+    if which.since is not None:
+        found.append(col(Run.started_at) >= which.since)
+    if which.until is not None:
+        found.append(col(Run.started_at) < which.until)
+    for tag in which.tags:
+        found.append(
+            select(Tag.run_id).where(Tag.run_id == Run.id, func.lower(Tag.name) == tag.lower()).exists()
+        )
+    for number in which.numbers:
+        found.append(_number(number))
+    if which.words:
+        found.append(
+            or_(
+                col(Run.name).icontains(which.words, autoescape=True),
+                col(Run.intent).icontains(which.words, autoescape=True),
+                select(Tag.run_id)
+                .where(Tag.run_id == Run.id, col(Tag.name).icontains(which.words, autoescape=True))
+                .exists(),
+            )
+        )
+    return found
+
+
+def _number(number: NumberIs) -> Any:  # noqa: ANN401  a condition
+    """A param of that name (or last part of a nested name), else a metric's best or last value."""
+    if isinstance(number.value, str):
+        value = func.lower(col(Param.value).op("#>>")("{}"))
+        holds = value == number.value.lower()
+        found = _param(number.name).where(holds).exists()
+        return ~found if number.op == "!=" else found
+    param = _param(number.name).where(_compare(col(Param.number), number.op, number.value)).exists()
+    column = col(MetricSummary.min) if number.op in ("<", "<=") else col(MetricSummary.max)
+    column = col(MetricSummary.last) if number.op in ("=", "!=") else column
+    metric = (
+        select(MetricSummary.run_id)
+        .where(MetricSummary.run_id == Run.id, _named(col(MetricSummary.name), number.name))
+        .where(_compare(column, number.op, number.value))
+        .exists()
+    )
+    return or_(param, metric)
+
+
+def _param(name: str) -> Any:  # noqa: ANN401  a select
+    return select(Param.run_id).where(Param.run_id == Run.id, _named(col(Param.name), name))
+
+
+def _named(column: Any, name: str) -> ColumnElement[bool]:  # noqa: ANN401  a text column
+    lower = name.lower()
+    return or_(func.lower(column) == lower, func.lower(column).endswith(f".{lower}", autoescape=True))
+
+
+def _compare(column: Any, op: Op, value: float) -> Any:  # noqa: ANN401  a condition on a column
+    match op:
+        case "=":
+            return func.abs(column - value) <= 1e-9 * max(1.0, abs(value))
+        case "!=":
+            return func.abs(column - value) > 1e-9 * max(1.0, abs(value))
+        case "<":
+            return column < value
+        case "<=":
+            return column <= value
+        case ">":
+            return column > value
+        case ">=":
+            return column >= value

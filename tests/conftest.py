@@ -1,0 +1,143 @@
+"""Fixtures on the real database: one embedded PostgreSQL a session, a fresh database a test."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import hypothesis
+import psycopg
+import pytest
+from local_workspace import LocalWorkspace, default_config
+from running_bot import RunningBot, running_bot
+from sqlmodel import Session
+
+from bot import limits
+from storage.database import Database, conninfo, migrate
+from storage.embedded import EmbeddedPostgres
+
+# Tests need no durability, only speed.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
+TEMPLATE = "template_runlore"
+UNHURRIED = limits.Rate(name="tests", per_second=1000.0, burst=1000.0)
+
+# The same examples in every run of CI; on a developer's machine new ones each time.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A path for a home that the server's user can reach, also when root runs the tests; removed at the end."""
+    with _reachable_directory() as directory:
+        yield directory / "home"
+
+
+@pytest.fixture(scope="session")
+def initialised_home() -> Iterator[Path]:
+    """A home whose database is set up and stopped, to be copied."""
+    with _reachable_directory() as directory:
+        home = directory / "home"
+        with EmbeddedPostgres(home, settings=FAST):
+            pass
+        yield home
+
+
+@pytest.fixture
+def used_home(home: Path, initialised_home: Path) -> Path:
+    """A home that was used before: starting there takes no set-up."""
+    subprocess.run(["cp", "-a", initialised_home, home], check=True)
+    return home
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """The PostgreSQL of this test session, with a migrated template database."""
+    with (
+        _reachable_directory() as directory,
+        EmbeddedPostgres(directory / "home", settings=FAST) as server,
+    ):
+        with psycopg.connect(conninfo(server.url("postgres")), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        migrate(server.url(TEMPLATE))
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    with _fresh_database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def _fresh_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(conninfo(postgres.url("postgres")), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+        yield postgres.url(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """A session on the fresh database, committed when the test succeeds."""
+    with database.session() as session:
+        yield session
+
+
+@contextmanager
+def _reachable_directory() -> Iterator[Path]:
+    """pytest's own temporary directories are closed to everybody else, so also to the server's user under root."""
+    memory = Path("/dev/shm")  # noqa: S108  where there is room in memory, tests spare the disk
+    roomy = memory.exists() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
+    directory = Path(tempfile.mkdtemp(prefix="runlore-test-", dir=memory if roomy else None))
+    if os.geteuid() == 0:
+        directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[LocalWorkspace]:
+    """A Slack-compatible workspace, shared by a module's tests."""
+    with LocalWorkspace(default_config()) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def running(
+    postgres: EmbeddedPostgres, workspace: LocalWorkspace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningBot]:
+    """The running bot on a database of its own, shared by a module's tests: each takes a project of its own."""
+    with _fresh_database(postgres) as url, pytest.MonkeyPatch.context() as patch:
+        # Tests say in a minute what a team says in a day; the limits themselves have tests of their own.
+        patch.setattr(limits, "buckets_of", lambda method, channel: (UNHURRIED,))
+        database = Database(url)
+        with running_bot(database, workspace, tmp_path_factory.mktemp("home")) as started:
+            yield started
+        database.close()
+
+
+@pytest.fixture
+def bot(running: RunningBot) -> RunningBot:
+    """The running bot, with the clock as it is and Slack without faults."""
+    running.clock.ahead = timedelta()
+    running.workspace.faults()
+    return running

@@ -1,0 +1,118 @@
+"""Hand-written models for tests where the real ones would be slow: stateful, and predictable from their input."""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from memory_of_a_team import WordEmbedder
+
+from bot.settings import Settings
+from bot.wiring import Models
+from nlp.values import (
+    AudioError,
+    Context,
+    Progress,
+    Reading,
+    Role,
+    StatedFact,
+    StatedItem,
+    Transcript,
+    Word,
+)
+
+ROLE_WORDS: Mapping[str, Role] = {
+    "because": "hypothesis",
+    "lowered": "change",
+    "went": "outcome",
+    "crashed": "problem",
+    "keep": "decision",
+    "next": "next_step",
+}
+FACT = re.compile(r"\b(\w+) from (\S+) to (\S+?)[.,]?(?=\s|$)")
+
+
+class FakeTranscriber:
+    """Hears the words that the file itself holds; `gate` holds it up, `heard` counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def transcribe(
+        self,
+        audio: Path,
+        *,
+        context: Context | None = None,
+        language: str | None = None,
+        progress: Progress | None = None,
+    ) -> Transcript:
+        del context, progress
+        self.heard += 1
+        self.gate.wait(30)
+        said = audio.read_bytes().decode("utf-8", "replace").strip()
+        if said == "NOISE":
+            raise AudioError("it is no audio")
+        words = said.split()
+        return Transcript(
+            text=said,
+            language=language or "en",
+            duration=0.5 * len(words),
+            words=tuple(
+                Word(text=word, start=place * 0.5, end=place * 0.5 + 0.4, probability=0.9)
+                for place, word in enumerate(words)
+            ),
+            engine="fake",
+            model="fake",
+        )
+
+
+class FakeExtractor:
+    """A sentence's role by one telling word; facts such as "lr from 1 to 2"."""
+
+    def read(self, text: str, *, context: Context | None = None) -> Reading:
+        logged = dict(context.params) if context else {}
+        items = []
+        for found in re.finditer(r"[^.!?\n]+[.!?]?(?:\d[^.!?\n]*[.!?]?)*", text):
+            sentence = found.group().strip()
+            if not sentence:
+                continue
+            start = text.index(sentence, found.start())
+            told: Iterator[Role] = (role for word, role in ROLE_WORDS.items() if word in sentence.lower())
+            role: Role = next(told, "other")
+            facts = tuple(
+                StatedFact(
+                    kind="param",
+                    name=fact[1],
+                    from_value=fact[2],
+                    to=fact[3],
+                    linked=fact[1] in logged,
+                    matches_log=str(logged[fact[1]]) == fact[3] if fact[1] in logged else None,
+                    start=start + fact.start(),
+                    end=start + fact.end(),
+                )
+                for fact in FACT.finditer(sentence)
+            )
+            items.append(
+                StatedItem(
+                    role=role,
+                    text=sentence,
+                    start=start,
+                    end=start + len(sentence),
+                    confidence=0.4 if role == "other" else 0.9,
+                    facts=facts,
+                )
+            )
+        return Reading(title=text[:80], summary=text[:200], items=tuple(items))
+
+
+class FakeModels(Models):
+    """The three of them, ready at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.hearing = FakeTranscriber()
+        self.transcriber = self.hearing
+        self.extractor = FakeExtractor()
+        self.embedder = WordEmbedder()

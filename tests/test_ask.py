@@ -1,0 +1,214 @@
+"""Who has tried X? Answered with people, outcomes and quotes; with nobody where nobody has."""
+
+from datetime import timedelta
+
+import pytest
+from memory_of_a_team import NOW, Team, WordEmbedder
+from sqlmodel import Session
+
+from bot.answer_messages import answer_message
+from bot.ask import Answer, ask
+from bot.search_index import embed_waiting
+from bot.sight import Sight, audience_sight, operator_sight, person_sight
+from bot.values import Message
+from storage.memory import RationaleItem
+from storage.tables import Verdict
+
+EMBEDDER = WordEmbedder()
+
+
+@pytest.fixture
+def team(session: Session) -> Team:
+    return Team(session)
+
+
+def answer(session: Session, question: str, asker: Sight | None = None) -> Answer:
+    while embed_waiting(session, EMBEDDER):
+        pass
+    return ask(session, EMBEDDER, question, asker=asker or operator_sight(), now=NOW)
+
+
+def shown(message: Message) -> str:
+    texts = [block["text"]["text"] for block in message.blocks if "text" in block]
+    return "\n".join(
+        [
+            message.text,
+            *texts,
+            *(e["text"] for b in message.blocks if b["type"] == "context" for e in b["elements"]),
+        ]
+    )
+
+
+def actions(message: Message) -> list[str]:
+    return [
+        e["action_id"] for block in message.blocks if block["type"] == "actions" for e in block["elements"]
+    ]
+
+
+def test_people_and_runs_are_counted_and_outcomes_come_from_logged_metrics(
+    session: Session, team: Team
+) -> None:
+    project = team.project("vision")
+    ana, ben = team.person("ana"), team.person("ben")
+    team.filler(project, ana)
+    base = team.run(project, ana, metrics={"val_acc": 0.90})
+    up = team.run(project, ana, metrics={"val_acc": 0.93}, parent_id=base.id)
+    down = team.run(project, ben, metrics={"val_acc": 0.80}, parent_id=base.id)
+    team.note(project, ana, "Label smoothing 0.1 helped a little.", up)
+    team.note(project, ben, "Label smoothing of 0.3 is far too strong.", down)
+    session.add(Verdict(run_id=up.id or 0, person_id=ana.id or 0, choice="keep", at=NOW))
+    session.flush()
+    found = answer(session, "who has tried label smoothing?")
+    message = answer_message(found)
+    assert message.text == "Notes by 2 people come close, 2 runs: 1 got better, 1 worse; ana kept one"
+    assert "Label smoothing of 0.3 is far too strong." in shown(message)
+    assert "kept by ana" in shown(message)
+
+
+def test_an_outcome_is_never_said_without_logged_numbers(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    team.note(
+        project, ana, "Label smoothing made everything much better, we keep it.", team.run(project, ana)
+    )
+    message = answer_message(answer(session, "who has tried label smoothing?"))
+    assert message.text == "Notes by 1 person come close, 1 run"
+
+
+def test_nobody_says_where_it_looked_and_marks_neighbours(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.run(project, ana, started_at=NOW - timedelta(days=20))
+    team.filler(project, ana)
+    found = answer(session, "has anyone used homomorphic encryption of gradients?")
+    assert found.nobody
+    message = answer_message(found)
+    assert message.text == "Nobody in the 1 project you can see, since 3 Nov."
+    assert "Not an answer, only what comes nearest:" in shown(message)
+    assert "answer_compare" not in actions(message)
+
+
+def test_nothing_out_of_sight_is_said(session: Session, team: Team) -> None:
+    ana, ben = team.person("ana"), team.person("ben")
+    secret = team.project("secret", team.channel("secret", ana, private=True))
+    team.filler(secret, ana)
+    team.note(secret, ana, "Label smoothing won by a mile.", team.run(secret, ana, name="golden-otter"))
+    for sight in (person_sight(session, ben, now=NOW), audience_sight(session, "C0NONE", now=NOW)):
+        for question in (
+            "who tried label smoothing?",
+            "golden otter",
+            "in secret label smoothing",
+            "what has ana tried?",
+        ):
+            found = answer(session, question, sight)
+            said = shown(answer_message(found))
+            assert (found.nobody, found.near, found.ranked) == (True, [], [])
+            assert "mile" not in said
+            assert "golden" not in said
+    assert not answer(session, "who tried label smoothing?", person_sight(session, ana, now=NOW)).nobody
+
+
+def test_missing_and_forbidden_look_the_same(session: Session, team: Team) -> None:
+    ana, ben = team.person("ana"), team.person("ben")
+    team.channel("open", ben)
+    asker = person_sight(session, ben, now=NOW)
+    before = answer_message(answer(session, "who tried label smoothing?", asker))
+    secret = team.project("secret", team.channel("secret", ana, private=True))
+    team.note(secret, ana, "Label smoothing.")
+    assert answer_message(answer(session, "who tried label smoothing?", asker)) == before
+
+
+def test_a_discoverable_project_says_whom_to_ask_and_no_more(session: Session, team: Team) -> None:
+    ana, ben = team.person("ana"), team.person("ben")
+    hidden = team.project("speech", team.channel("speech", ana, private=True), openness="discoverable")
+    team.note(hidden, ana, "Label smoothing 0.1 won.", team.run(hidden, ana))
+    said = shown(
+        answer_message(answer(session, "who tried label smoothing?", person_sight(session, ben, now=NOW)))
+    )
+    assert "speech is not open to you; ask ana." in said
+    assert "0.1" not in said
+
+
+def test_conditions_narrow_and_are_repeated(session: Session, team: Team) -> None:
+    project, ana, ben = team.project("vision"), team.person("ana"), team.person("ben")
+    team.filler(project, ana)
+    team.note(project, ana, "Label smoothing 0.1.")
+    team.note(project, ben, "Label smoothing 0.2.")
+    found = answer(session, "what has ben tried with label smoothing since Monday 2026?")
+    assert [f.note.author.name for f in found.found if f.note.author] == ["ben"]
+    assert "by ben" in answer_message(found).text
+
+
+def test_nobody_by_the_condition_shows_who_else_came_near(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.person("ben")
+    team.note(project, ana, "Label smoothing 0.1.")
+    found = answer(session, "what has ben tried with label smoothing?")
+    assert found.nobody
+    assert [f.note.author.name for f in found.near if f.note.author] == ["ana"]
+
+
+def test_a_memo_is_quoted_with_its_time(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    text = "We started late today. Label smoothing made the loss go down."
+    note = team.note(project, ana, text, kind="memo", permalink="https://acme.slack.com/archives/C1/p1")
+    start = text.index("Label")
+    session.add(RationaleItem(note_id=note.id or 0, role="outcome", text=text[start:], start=start, end=len(text),
+                              start_time=72.0, confidence=0.9))  # fmt: skip
+    session.flush()
+    said = shown(answer_message(answer(session, "who has tried label smoothing?")))
+    assert "> Label smoothing made the loss go down. <https://acme.slack.com/archives/C1/p1|🎙️ 1:12>" in said
+
+
+def test_runs_without_notes_are_found_by_their_own_words(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    run = team.run(project, ana, params={"lookahead": True}, name="brave-otter")
+    private = team.run(project, ana, params={"lookahead": True}, visibility="me")
+    found = answer(session, "has anyone used lookahead?", Sight(project_ids=frozenset({project.id or 0})))
+    assert [run.id for run in found.silent] == [run.id]
+    assert private.id not in [one.id for one in found.runs]
+    assert answer_message(found).text == "1 run matches this"
+
+
+def test_runs_are_found_by_bounds_alone(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    good = team.run(project, ana, metrics={"val_acc": 0.95}, params={"optimizer.lr": 3e-4})
+    team.run(project, ana, metrics={"val_acc": 0.5}, params={"optimizer.lr": 3e-4})
+    found = answer(session, "which runs with val_acc above 90% and lr < 1e-3?")
+    assert [run.id for run in found.silent] == [good.id]
+
+
+def test_more_findings_wait_behind_a_button(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    for number in range(8):
+        team.note(project, ana, f"Label smoothing at 0.{number}.", team.run(project, ana))
+    found = answer(session, "who has tried label smoothing?")
+    assert actions(answer_message(found)) == ["answer_more", "answer_compare", "answer_good", "answer_bad"]
+    rest = answer_message(found, first=5)
+    assert len([block for block in rest.blocks if block["type"] == "section"]) == 3
+    assert "answer_more" not in actions(rest)
+
+
+@pytest.mark.parametrize(
+    "question", ["", "?", "who", "'; DROP TABLE note; --", "\0", "<@U1> & | ! :*", "🎉" * 500, "a" * 5000]
+)
+def test_any_question_gets_an_answer(session: Session, team: Team, question: str) -> None:
+    team.filler(team.project("vision"), team.person("ana"))
+    assert answer_message(answer(session, question)).text
+
+
+def test_words_of_others_are_escaped(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    team.note(
+        project,
+        ana,
+        "Label smoothing <!channel> *now* <https://evil.example|click>",
+        team.run(project, ana, name="<@U1>"),
+    )
+    said = shown(answer_message(answer(session, "who has tried label smoothing?")))
+    assert "<!channel>" not in said
+    assert "<https://evil" not in said
+    assert "<@U1>" not in said

@@ -1,0 +1,193 @@
+"""What a digest says: the headline first in twelve lines, causes and open steps in its thread, names only where they belong."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from memory_of_a_team import NOW, Team
+from sqlmodel import Session, col, select
+
+from bot import digests
+from bot.digest_facts import ProjectDigest, collect
+from bot.digest_messages import course_chart, details, digest_message
+from bot.digest_report import report
+from bot.digest_status import add_status, close_step, read_status, status_form
+from bot.errors import NotFound
+from bot.plain_text import plain_text
+from bot.sight import NOTHING, project_sight
+from storage.memory import Note, Outbox, RationaleItem, Subscription
+from storage.tables import Environment, Person, Run, Verdict
+
+DAY = timedelta(days=1)
+UTC_ZONE = ZoneInfo("UTC")
+
+
+class Story:
+    """A project in a channel, ana and ben, and what they did yesterday."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.team = Team(session)
+        self.ana, self.ben = self.team.person("ana"), self.team.person("ben")
+        self.channel = self.team.channel("vision", self.ana, self.ben)
+        self.project = self.team.project("vision", self.channel)
+
+    def ended(self, *, ago: timedelta = DAY / 2, owner: Person | None = None, **values: Any) -> Run:  # noqa: ANN401  any column
+        run = self.team.run(
+            self.project, owner or self.ana, started_at=NOW - ago - timedelta(hours=2), **values
+        )
+        run.ended_at = NOW - ago
+        self.session.flush()
+        return run
+
+    def said(
+        self, role: str, text: str, *runs: Run, by: Person | None = None, ago: timedelta = DAY / 2
+    ) -> RationaleItem:
+        note = self.team.note(self.project, by or self.ana, text, *runs, said_at=NOW - ago)
+        item = RationaleItem(
+            note_id=note.id or 0, role=role, text=text, start=0, end=len(text), confidence=0.9
+        )
+        self.session.add(item)
+        self.session.flush()
+        return item
+
+    def digest(self, *, until: datetime = NOW, days: int = 1) -> ProjectDigest:
+        return collect(self.session, self.project, since=until - days * DAY, until=until)
+
+    def text(self, *, whole: bool = False) -> str:
+        message = digest_message([self.digest()], since=NOW - DAY, until=NOW, zone=UTC_ZONE, whole=whole)
+        return plain_text(message.text, message.blocks)
+
+
+@pytest.fixture
+def story(session: Session) -> Story:
+    return Story(session)
+
+
+def test_the_headline_tells_the_new_best_first_and_what_moved_it(story: Story) -> None:
+    before = story.ended(ago=3 * DAY, metrics={"val_acc": 0.90}, params={"lr": 3e-4})
+    story.ended(metrics={"val_acc": 0.93}, params={"lr": 1e-4}, parent_id=before.id, parent_source="fork_of")
+    message = digest_message([story.digest()], since=NOW - DAY, until=NOW, zone=UTC_ZONE)
+    assert message.text == "vision: new best val_acc 0.93 (#2), 1 run"
+    assert "+3 points on the best before: lr 3e-4 → 1e-4" in story.text()
+
+
+def test_runs_that_failed_are_told_by_cause_and_never_by_person(story: Story) -> None:
+    for _ in range(3):
+        story.ended(state="killed", ending={"cause": "out of memory", "signal": "SIGKILL"}, owner=story.ben)
+    story.ended(state="failed", ending={"error": {"type": "KeyError", "message": "'lr'"}})
+    story.ended()
+    text = story.text(whole=True)
+    assert "1 of 5 runs finished (20 %)" in text
+    assert "3 out of memory (SIGKILL), 1 KeyError" in text
+    assert "ben" not in text
+    assert "ana" not in text
+
+
+def test_however_much_happened_the_first_message_has_twelve_lines(story: Story) -> None:
+    run = story.ended(metrics={"val_acc": 0.9})
+    story.ended(state="failed", ending={"cause": "out of memory"})
+    for number in range(30):
+        for role in ("decision", "problem", "next_step"):
+            story.said(role, f"{role} number {number}: " + "many words " * 20, run)
+    add_status(story.session, story.project.id or 0, "We ship on Friday.", story.ana, now=NOW - DAY / 4)
+    message = digest_message([story.digest()] * 4, since=NOW - DAY, until=NOW, zone=UTC_ZONE)
+    texts = [block["text"]["text"] for block in message.blocks if block["type"] == "section"]
+    texts += [
+        each["text"] for block in message.blocks if block["type"] == "context" for each in block["elements"]
+    ]
+    assert sum(text.count("\n") + 1 for text in texts) <= 12
+    assert len(details([story.digest()]).blocks) > 8
+
+
+def test_a_persons_status_leads(story: Story) -> None:
+    story.ended()
+    view = status_form(story.session, str(story.project.id), project_sight(story.project.id or 0))
+    filled = view | {"state": {"values": {"text": {"text": {"value": " We ship on Friday. "}}}}}
+    add_status(story.session, *read_status(filled), story.ana, now=NOW - DAY / 4)
+    [first, *_] = digest_message([story.digest()], since=NOW - DAY, until=NOW, zone=UTC_ZONE).blocks
+    assert first["text"]["text"].splitlines() == ["💬 We ship on Friday. (ana)", "*vision: 1 run*"]
+    assert story.session.exec(select(Note.kind).where(col(Note.text).startswith("We ship"))).one() == "status"
+
+
+def test_a_status_can_only_be_added_where_one_can_see(story: Story) -> None:
+    with pytest.raises(NotFound):
+        status_form(story.session, str(story.project.id), NOTHING)
+
+
+def test_open_next_steps_stand_in_the_thread_until_done_or_three_weeks_old(story: Story) -> None:
+    story.ended()
+    step = story.said("next_step", "Try a longer warmup.", ago=20 * DAY)
+    story.said("next_step", "Ask for more GPUs.", ago=22 * DAY)
+    rest = details([story.digest()])
+    assert "ana: “Try a longer warmup.”" in str(rest.blocks)
+    assert "Ask for more GPUs" not in str(rest.blocks)
+    with pytest.raises(NotFound):
+        close_step(story.session, step.id or 0, NOTHING, now=NOW)
+    close_step(story.session, step.id or 0, project_sight(story.project.id or 0), now=NOW)
+    story.session.flush()
+    assert "Try a longer warmup" not in str(details([story.digest()]).blocks)
+
+
+def test_private_runs_and_what_was_said_about_them_stay_out(story: Story) -> None:
+    mine = story.ended(visibility="me", metrics={"val_acc": 0.99})
+    story.said("decision", "We keep the secret one.", mine)
+    assert story.digest().is_quiet
+
+
+def test_gpu_hours_are_those_of_the_runs_that_ended(story: Story) -> None:
+    machine = Environment(fingerprint="f", hardware={"gpus": ["H200", "H200"]})
+    story.session.add(machine)
+    story.session.flush()
+    story.ended(environment_id=machine.id)
+    story.ended(environment_id=machine.id, ago=2 * DAY)
+    assert story.digest().gpu_hours == pytest.approx(4.0)
+
+
+def test_the_course_is_a_line_of_at_most_twenty_days() -> None:
+    days = [(date(2026, 10, 1) + place * DAY, 0.5 + place / 100) for place in range(40)]
+    chart = course_chart(ProjectDigest(project="vision", project_id=1, metric="val_acc", course=days))
+    assert chart is not None
+    labels = chart["chart"]["axis_config"]["categories"]
+    assert [point["label"] for point in chart["chart"]["series"][0]["data"]] == labels
+    assert len(labels) == len(set(labels)) == 20
+    assert (labels[0], labels[-1]) == ("1 Oct", "9 Nov")
+
+
+def test_the_managers_report_names_people_only_beside_decisions_and_results(story: Story) -> None:
+    run = story.ended(metrics={"val_acc": 0.9}, owner=story.ben)
+    story.said("hypothesis", "Warmup is too short.", run)
+    story.said("change", "Doubled the warmup.", run)
+    story.said("decision", "Keep the long warmup.", run, by=story.ben)
+    story.said("next_step", "Sweep the peak.", run)
+    story.session.add(
+        Verdict(run_id=run.id or 0, person_id=story.ben.id or 0, choice="keep", at=NOW - DAY / 3)
+    )
+    text = report([story.digest()], since=NOW - DAY, until=NOW)
+    headings = [line for line in text.splitlines() if line.startswith("**")]
+    assert headings == ["**Question**", "**Tried**", "**Result**", "**Decision**", "**Next**", "**Cost**"]
+    assert "- ben: Keep the long warmup." in text
+    assert "- ben kept vision/1" in text
+    assert "ana" not in text
+
+
+def test_a_person_gets_a_digest_of_what_they_took_part_in_and_may_see(story: Story) -> None:
+    story.ended(owner=story.ben)
+    secret = story.team.project("secret", story.team.channel("secret", story.ana, private=True))
+    hidden = story.team.run(secret, story.ben)
+    hidden.ended_at = NOW - DAY / 2
+    digests.subscribe(story.session, "D0BEN", person=story.ben, now=NOW - DAY)
+    subscription = story.session.exec(select(Subscription)).one()
+    subscription.next_due_at, subscription.local_time = NOW, NOW.time()
+    assert digests.claim_due(story.session, now=NOW) == 1
+    posted = story.session.exec(select(Outbox).where(col(Outbox.parent_key).is_(None))).one()
+    assert posted.body["text"] == "vision: 1 run"
+    assert "secret" not in str(posted.body)
+
+
+def test_data_that_changed_is_a_line_a_dataset() -> None:
+    one = ProjectDigest(project="vision", project_id=1, changed_data=["imagenet"])
+    assert not one.is_quiet
+    text = plain_text("", digest_message([one], since=NOW - DAY, until=NOW, zone=UTC_ZONE).blocks)
+    assert "data imagenet changed" in text

@@ -1,0 +1,152 @@
+"""Spoken names become what the run really calls them, and everyday words stay."""
+
+import pytest
+
+from nlp.normalise import normalise
+from nlp.values import Context
+
+RUN = Context(
+    params={
+        "lr": 3e-4,
+        "batch_size": 128,
+        "dropout": 0.1,
+        "optimizer": "AdamW",
+        "data.depth": 12,
+        "precision": "bf16",
+        "warmup_steps": 500,
+    },
+    metrics={"val_acc": 0.9, "val_loss": 0.3, "train/loss": 0.2, "f1": 0.8},
+    runs=("brave-otter", "vision/41", "vision/42", "vision/108"),
+    datasets=("cifar-10", "imagenet-1k"),
+    words=("resnet50",),
+)
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("L R of 3e-4", "lr of 3e-4"),
+        ("the learning rate is high", "the lr is high"),
+        ("val acc went up", "val_acc went up"),
+        ("val.ac went up", "val_acc went up"),
+        ("validation accuracy went up", "val_acc went up"),
+        ("the training loss", "the train/loss"),
+        ("train slash loss", "train/loss"),
+        ("batch size", "batch_size"),
+        ("a depth of 12", "a data.depth of 12"),
+        ("F one is 0.8", "f1 is 0.8"),
+        ("B F sixteen", "bf16"),
+        ("adam w", "AdamW"),
+        ("Adam double U", "AdamW"),
+        ("res net fifty", "resnet50"),
+        ("ResNet-50", "resnet50"),
+        ("cifar ten", "cifar-10"),
+        ("image net one k", "imagenet-1k"),
+        ("brave otter", "brave-otter"),
+        ("warm up steps", "warmup_steps"),
+    ],
+)
+def test_a_spoken_name_is_written_as_the_run_writes_it(heard: str, written: str) -> None:
+    assert normalise(f"So {heard}, I think.", RUN).text == f"So {written}, I think."
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("the match size", "the batch_size"),
+        ("Sifar 10", "cifar-10"),
+        ("cifarten", "cifar-10"),
+        ("the train lost", "the train/loss"),
+        ("validation losses 0.3", "val_loss is 0.3"),
+        ("malidation losses 0.3", "val_loss is 0.3"),
+        ("batch sizes 256", "batch_size is 256"),
+    ],
+)
+def test_a_name_heard_wrong_is_found_again(heard: str, written: str) -> None:
+    assert normalise(f"So {heard} again.", RUN).text == f"So {written} again."
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "Loss went down and I am happy.",
+        "The best loss of all, and the final loss.",
+        "We lost an hour.",
+        "Some samples drop out, so we drop out too.",
+        "Adam said the model is fine.",
+        "Many batch sizes would do.",
+        "The losses were high.",
+        "Batch sizes 32 and 64 are the same.",
+        "The dropout was 0.1, the dropout is 0.2.",
+    ],
+)
+def test_words_that_only_look_like_names_stay(prose: str) -> None:
+    assert normalise(prose, RUN).text == prose
+
+
+def test_a_number_stuck_to_a_name_is_freed() -> None:
+    assert normalise("dropout.2 helped. 2 runs died.", RUN).text == "dropout 0.2 helped. 2 runs died."
+
+
+def test_the_verb_after_a_name_stays() -> None:
+    assert normalise("the batch size was 32", RUN).text == "the batch_size was 32"
+
+
+def test_without_a_run_only_common_names_are_respelled() -> None:
+    assert normalise("val acc with adam w in B F sixteen").text == "val acc with AdamW in bf16"
+    assert normalise("the learning rate").text == "the learning rate"
+
+
+def test_the_runs_own_spelling_wins_over_the_common_one() -> None:
+    own = Context(params={"model": "ResNet-50"})
+    assert normalise("res net fifty", own).text == "ResNet-50"
+
+
+def test_an_ambiguous_last_part_of_nested_names_is_left_alone() -> None:
+    both = Context(params={"encoder.depth": 6, "decoder.depth": 2})
+    assert normalise("a depth of six", both).text == "a depth of 6"
+    assert normalise("an encoder depth of six", both).text == "an encoder.depth of 6"
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("compared to run forty two", "compared to vision/42"),
+        ("Run 42 was better", "vision/42 was better"),
+        ("it looks like run-41", "it looks like vision/41"),
+        ("run number forty one", "vision/41"),
+        ("run one oh eight", "vision/108"),
+        ("run 1 or 8", "vision/108"),
+        ("run 1.08", "vision/108"),
+        ("run 1 or 2", "run 1 or 2"),
+        ("as in run seven", "as in run 7"),
+    ],
+)
+def test_a_spoken_run_number_is_that_run(heard: str, written: str) -> None:
+    assert normalise(heard, RUN).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("run forty two epochs", "run 42 epochs"),
+        ("We run forty two.", "We run 42."),
+        ("I wanted to run 42 jobs", "I wanted to run 42 jobs"),
+        ("run 42 more seeds", "run 42 more seeds"),
+    ],
+)
+def test_running_a_number_of_things_is_no_reference(heard: str, written: str) -> None:
+    assert normalise(heard, RUN).text == written
+
+
+def test_what_was_heard_stays_beside_what_is_written() -> None:
+    (name, number) = normalise("val acc was ninety percent", RUN).replacements
+    assert (name.heard, name.written, name.heard_start, name.start) == ("val acc", "val_acc", 0, 0)
+    assert (number.heard, number.written, number.heard_end, number.end) == ("ninety percent", "90%", 26, 15)
+
+
+def test_a_number_alone_names_no_run() -> None:
+    own = Context(params={"lr": 1e-3}, runs=["keen-tern", "digits/2", "digits/1"])
+    said = "I lowered the learning rate from three e minus three to one e minus three. One problem is left."
+    written = normalise(said, own).text
+    assert written == "I lowered the lr from 3e-3 to 1e-3. One problem is left."

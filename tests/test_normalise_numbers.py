@@ -1,0 +1,156 @@
+"""Spoken numbers become the digits an engineer would type, and prose stays prose."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nlp.normalise import normalise
+from nlp.values import Context
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("three e minus four", "3e-4"),
+        ("3 E-4", "3e-4"),
+        ("3E minus 4", "3e-4"),
+        ("three e minus for", "3e-4"),
+        ("two point five e minus five", "2.5e-5"),
+        ("5v-5", "5e-5"),
+        ("1e to the minus 5", "1e-5"),
+        ("one times ten to the minus four", "1e-4"),
+        ("ten to the minus three", "1e-3"),
+        ("two e four", "2e4"),
+    ],
+)
+def test_powers_of_ten_are_written_with_an_e(heard: str, written: str) -> None:
+    assert normalise(f"The rate is {heard} now.").text == f"The rate is {written} now."
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("point oh one", "0.01"),
+        ("oh point one", "0.1"),
+        ("zero point zero zero five", "0.005"),
+        ("point double oh one", "0.001"),
+        ("point 01", "0.01"),
+        ("ninety seven point two", "97.2"),
+        ("zero point ninety five", "0.95"),
+        ("two and a half", "2.5"),
+        ("94, and a half", "94.5"),
+        ("one and a quarter", "1.25"),
+    ],
+)
+def test_decimals_are_written_with_a_point(heard: str, written: str) -> None:
+    assert normalise(f"It is {heard} now.").text == f"It is {written} now."
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("eighty two and a half percent", "82.5%"),
+        ("82.5 percent", "82.5%"),
+        ("94%, and a half percent", "94.5%"),
+        ("97 per cent", "97%"),
+        ("half a percent", "0.5%"),
+        ("a quarter of a percent", "0.25%"),
+        ("minus three percent", "-3%"),
+    ],
+)
+def test_percentages_carry_the_sign(heard: str, written: str) -> None:
+    assert normalise(f"It changed by {heard}.").text == f"It changed by {written}."
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("one twenty eight", "128"),
+        ("two fifty-six", "256"),
+        ("5,12", "512"),
+        ("five twelve", "512"),
+        ("ten twenty four", "1024"),
+        ("forty ninety six", "4096"),
+        ("twelve eighty", "1280"),
+        ("one oh eight", "108"),
+        ("one hundred and twenty eight", "128"),
+        ("two hundred thousand", "200000"),
+        ("twelve hundred", "1200"),
+        ("thirty two k", "32k"),
+        ("one point three billion", "1.3 billion"),
+        ("2 to the 15", "2^15"),
+        ("two to the fifteenth", "2^15"),
+        ("three by three", "3x3"),
+        ("twenty-one", "21"),
+    ],
+)
+def test_sizes_are_written_as_one_number(heard: str, written: str) -> None:
+    assert normalise(f"We used {heard} there.").text == f"We used {written} there."
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "This one is better, and one of the runs is not.",
+        "No one knows, one more try.",
+        "The point one should make is this.",
+        "At this point we stopped.",
+        "A zero-shot and a zero shot model in two-stage training.",
+        "Compare 3B-7B models.",
+        "It uses 3 k-means clusters.",
+        "The loss is 0.1. Then it fell to 2,500.",
+        "We used 3x3 and 3e-4 and 82.5%.",
+    ],
+)
+def test_prose_and_written_numbers_stay_as_they_are(prose: str) -> None:
+    assert normalise(prose).replacements == ()
+
+
+def test_neighbouring_numbers_stay_apart() -> None:
+    assert normalise("Ten minus two is eight.").text == "10 minus 2 is 8."
+    assert normalise("An eighty twenty split.").text == "An 80 20 split."
+    assert normalise("At one point two runs died.").text == "At one point 2 runs died."
+
+
+def test_a_range_heard_as_a_hyphen_is_a_range() -> None:
+    assert normalise("The size went from 128-32.").text == "The size went from 128 to 32."
+    assert normalise("It went from 5,12-256.").text == "It went from 512 to 256."
+    assert normalise("See pages 128-32.").text == "See pages 128-32."
+
+
+def test_a_lost_e_is_restored_only_for_small_quantities() -> None:
+    assert normalise("The learning rate was 80 minus 6.").text == "The learning rate was 8e-6."
+    assert normalise("The learning rate went to 1-3.").text == "The learning rate went to 1e-3."
+    assert normalise("The weight decay was 2.5 v-4.").text == "The weight decay was 2.5e-4."
+    assert normalise("The budget was 80 minus 6.").text == "The budget was 80 minus 6."
+    assert normalise("See pages 1-3 of version 2.5 v-4.").text == "See pages 1-3 of version 2.5 v-4."
+    assert normalise("The root is 2.5i-4.").text == "The root is 2.5i-4."
+
+
+def test_one_is_a_number_after_a_quantity_of_the_run() -> None:
+    context = Context(params={"dropout": 0.1})
+    assert normalise("I set dropout to one.", context).text == "I set dropout to 1."
+    assert normalise("The dropout one, I mean.", context).text == "The dropout 1, I mean."
+    assert normalise("I trained one epoch.").text == "I trained 1 epoch."
+
+
+def test_a_clipped_and_before_a_number_is_spelled_out() -> None:
+    assert normalise("I tried 1e-3, n1e-5.").text == "I tried 1e-3, and 1e-5."
+    assert normalise("The n2 model.").text == "The n2 model."
+
+
+def test_a_time_of_day_is_no_large_number() -> None:
+    assert normalise("It died at nine thirty am.").text == "It died at 9:30 am."
+
+
+@example("3s3")
+@given(st.text(alphabet="one two hundred point e minus and a half oh % 3 4 . - x k to the ten", max_size=80))
+def test_every_replacement_stands_where_it_says(heard: str) -> None:
+    normal = normalise(heard)
+    rest, done = "", 0
+    for change in normal.replacements:
+        assert heard[change.heard_start : change.heard_end] == change.heard
+        assert normal.text[change.start : change.end] == change.written
+        rest += heard[done : change.heard_start] + change.written
+        done = change.heard_end
+    assert rest + heard[done:] == normal.text

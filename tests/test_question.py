@@ -1,0 +1,128 @@
+"""Conditions are read out of a question; what is left is what it is about."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.question import Known, Question, read_question
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+KNOWN = Known(
+    people={"ana": 1, "ben ito": 2, "<@u0cem>": 3},
+    projects={"vision": 10, "nano-chat": 11},
+    params={"lr": ["optimizer.lr"], "optimizer": ["optimizer"]},
+    metrics={"val_acc": ["val_acc"], "val_loss": ["val/val_loss"]},
+    tags={"baseline": "Baseline"},
+    asker_id=9,
+)
+
+
+def day(year: int, month: int, number: int) -> datetime:
+    return datetime(year, month, number, tzinfo=UTC)
+
+
+def read(text: str) -> Question:
+    return read_question(text, KNOWN, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        ("what has Ana tried with dropout?", (1,)),
+        ("dropout runs by ben ito", (2,)),
+        ("<@U0CEM>: any luck with dropout?", (3,)),
+        ("did I ever try dropout?", (9,)),
+        ("Ana's dropout notes", (1,)),
+        ("who tried bananas?", ()),
+        ("dropout with anatomy scans", ()),
+    ],
+)
+def test_people_are_conditions_only_by_their_whole_name(text: str, people: tuple[int, ...]) -> None:
+    assert read(text).people == people
+
+
+def test_the_topic_is_what_remains() -> None:
+    asked = read("what has Ana tried with dropout in vision since March?")
+    assert "dropout" in asked.topic
+    assert not {"Ana", "vision", "March"} & set(asked.topic.split())
+    assert asked.said == ("since March", "by Ana", "in vision")
+
+
+def test_a_project_is_a_condition_only_where_it_is_said_to_be_one() -> None:
+    assert read("dropout in vision").project_ids == (10,)
+    assert read("dropout in project nano-chat").project_ids == (11,)
+    assert read("who tried vision transformers?").project_ids == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "since", "until"),
+    [
+        ("since 3 Nov", day(2026, 11, 3), None),
+        ("since March 2025", day(2025, 3, 1), None),
+        ("in December", day(2025, 12, 1), day(2026, 1, 1)),
+        ("in 2025", day(2025, 1, 1), day(2026, 1, 1)),
+        ("before 2026-02-10", None, day(2026, 2, 10)),
+        ("after May", day(2026, 6, 1), None),
+        ("between 3 Nov and 10 Nov", day(2026, 11, 3), day(2026, 11, 11)),
+        ("yesterday", day(2026, 11, 22), day(2026, 11, 23)),
+        ("this week", day(2026, 11, 23), None),
+        ("on 31 June", day(2026, 6, 30), day(2026, 7, 1)),
+    ],
+)
+def test_periods(text: str, since: datetime | None, until: datetime | None) -> None:
+    asked = read(f"who tried dropout {text}?")
+    assert asked.since == since
+    assert asked.until == until
+    assert asked.topic == "who tried dropout"
+
+
+def test_the_last_weeks_count_back_from_now() -> None:
+    asked = read("dropout in the last 2 weeks")
+    assert asked.since == datetime(2026, 11, 9, 12, tzinfo=UTC)
+
+
+def test_may_is_a_month_only_as_a_date() -> None:
+    assert read("dropout may help").since is None
+
+
+def test_bounds_on_metrics_and_params() -> None:
+    asked = read("runs with val_acc above 90% and lr <= 1e-3")
+    assert [(b.names, b.least, b.most) for b in asked.metrics] == [(["val_acc"], 0.9, None)]
+    assert [(b.names, b.least, b.most) for b in asked.params] == [(["optimizer.lr"], None, 1e-3)]
+
+
+def test_a_param_can_equal_a_word() -> None:
+    (bound,) = read("dropout with optimizer=lion").params
+    assert (bound.names, bound.equals) == (["optimizer"], "lion")
+
+
+def test_an_unknown_name_is_no_condition() -> None:
+    assert not read("runs with zz_top above 3").narrowed
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("which failed runs used dropout?", "failed"),
+        ("dropout runs that crashed", "failed"),
+        ("killed jobs", "killed"),
+    ],
+)
+def test_states(text: str, state: str) -> None:
+    assert read(text).states == (state,)
+
+
+def test_verdicts_are_asked_for_by_kept_and_dropped() -> None:
+    assert read("who kept label smoothing?").verdict == "keep"
+    assert read("has anyone dropped label smoothing?").verdict == "drop"
+    assert read("the loss dropped quickly").verdict is None
+
+
+def test_outcomes_are_read_but_leave_nothing_out() -> None:
+    assert read("which dropout ideas did not work?").outcome == "bad"
+    assert read("what worked with dropout?").outcome == "good"
+    assert not read("which dropout ideas did not work?").narrowed
+
+
+def test_tags() -> None:
+    assert read("dropout tagged baseline").tags == ("Baseline",)

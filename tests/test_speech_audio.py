@@ -1,0 +1,137 @@
+"""Any recording Slack may deliver is read, and every broken one gets a clear answer."""
+
+import resource
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sounds
+
+from nlp.audio import RATE, decode
+from nlp.values import AudioError
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("clip.m4a", "aac", 44_100),
+        ("clip.mp4", "aac", 48_000),
+        ("clip.webm", "libopus", 48_000),
+        ("clip.ogg", "libopus", 24_000),
+        ("clip.opus", "libopus", 48_000),
+        ("clip.mp3", "libmp3lame", 44_100),
+        ("clip.wav", "pcm_s16le", 8_000),
+        ("clip.flac", "flac", 22_050),
+        ("clip.aiff", "pcm_s16be", 44_100),
+        ("clip.aac", "aac", 44_100),
+        ("clip.caf", "pcm_s16le", 16_000),
+    ],
+)
+def test_every_container_gives_the_same_sound(tmp_path: Path, name: str, codec: str, rate: int) -> None:
+    sound = sounds.music(2.0)
+    samples = decode(sounds.write(tmp_path / name, sound, codec, rate=rate))
+    assert samples.dtype == np.float32
+    assert abs(len(samples) - 2 * RATE) < 0.15 * RATE
+    assert 0.5 < np.std(samples) / np.std(sound) < 1.5
+
+
+@pytest.mark.parametrize("name", ["audio_message.webm", "audio_message", "audio_message.txt"])
+def test_the_name_of_a_file_says_nothing(tmp_path: Path, name: str) -> None:
+    clip = sounds.write(tmp_path / "clip.m4a", sounds.music(1.0), "aac")
+    assert len(decode(clip.rename(tmp_path / name))) > 0.9 * RATE
+
+
+def test_the_sound_of_a_video_is_heard(tmp_path: Path) -> None:
+    film = sounds.write(tmp_path / "film.mp4", sounds.music(2.0), "aac", video=True)
+    assert abs(len(decode(film)) - 2 * RATE) < 0.15 * RATE
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "clip.m4a").touch()
+    with pytest.raises(AudioError, match="empty"):
+        decode(tmp_path / "clip.m4a")
+
+
+@pytest.mark.parametrize("page", ["<!DOCTYPE html><html>Sign in</html>", "\n <html lang=en>", "\ufeff<HTML>"])
+def test_a_login_page_is_called_a_web_page(tmp_path: Path, page: str) -> None:
+    (tmp_path / "clip.mp4").write_text(page, encoding="utf-8")
+    with pytest.raises(AudioError, match="web page"):
+        decode(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"%PDF-1.7 ...", b"step,loss\n1,0.3\n", b"\x89PNG\r\n\x1a\n", b"\x00", b"#EXTM3U\n/etc/passwd"],
+)
+def test_what_is_no_audio_is_called_that(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "clip.wav").write_bytes(content)
+    with pytest.raises(AudioError, match="not audio"):
+        decode(tmp_path / "clip.wav")
+
+
+def test_a_video_without_sound_is_called_that(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="no audio track"):
+        decode(sounds.write_silent_film(tmp_path / "film.mp4"))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("clip.m4a", "aac"), ("clip.mp4", "aac")])
+def test_an_mp4_without_its_end_cannot_be_played(tmp_path: Path, name: str, codec: str) -> None:
+    clip = sounds.write(tmp_path / name, sounds.music(5.0), codec)
+    clip.write_bytes(clip.read_bytes()[:-2000])
+    with pytest.raises(AudioError, match="damaged or cut off"):
+        decode(clip)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("clip.flac", "flac"), ("clip.webm", "libopus"), ("clip.wav", "pcm_s16le")]
+)
+def test_a_recording_that_ends_before_it_should_is_called_cut_off(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    clip = sounds.write(tmp_path / name, sounds.music(20.0), codec)
+    content = clip.read_bytes()
+    clip.write_bytes(content[: len(content) // 2])
+    with pytest.raises(AudioError, match=r"cut off: 0:(09|1\d) of 0:20 arrived"):
+        decode(clip)
+
+
+def test_a_stream_that_never_knew_its_length_is_read(tmp_path: Path) -> None:
+    clip = sounds.write(tmp_path / "clip.wav", sounds.music(3.0))
+    content = bytearray(clip.read_bytes())
+    struct.pack_into("<I", content, 4, 0xFFFFFFFF)
+    struct.pack_into("<I", content, content.index(b"data") + 4, 0xFFFFFFFF)
+    clip.write_bytes(content)
+    assert abs(len(decode(clip)) - 3 * RATE) < 0.15 * RATE
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("clip.m4a", "aac"), ("clip.ogg", "libopus"), ("clip.wav", "pcm_s16le")]
+)
+def test_a_recording_over_the_limit_is_called_too_long(tmp_path: Path, name: str, codec: str) -> None:
+    clip = sounds.write(tmp_path / name, sounds.silence(90.0), codec)
+    with pytest.raises(AudioError, match="a memo may last up to 1:00"):
+        decode(clip, limit=60.0)
+
+
+def test_two_hours_are_refused_without_filling_the_memory(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.wav"
+    header = sounds.write(clip, sounds.silence(1.0)).read_bytes()
+    start = header.index(b"data")
+    seconds = 2 * 60 * 60
+    size = seconds * RATE * 2
+    with clip.open("wb") as file:
+        file.write(header[:start] + b"data" + struct.pack("<I", size))
+        file.truncate(start + 8 + size)  # a sparse file: zeros that take no space
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(AudioError, match="a memo may last up to 30:00"):
+        decode(clip)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 250_000  # kilobytes
+
+
+def test_random_bytes_behind_a_true_beginning_are_called_damaged(tmp_path: Path) -> None:
+    clip = sounds.write(tmp_path / "clip.webm", sounds.music(3.0), "libopus")
+    junk = np.random.default_rng(1).bytes(20_000)
+    clip.write_bytes(clip.read_bytes()[:40] + junk)
+    with pytest.raises(AudioError, match=r"damaged or cut off|no audio track"):
+        decode(clip)
