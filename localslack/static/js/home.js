@@ -13,7 +13,13 @@ export class AppPane {
     this.app = app;
     this.channel = channel;
     this.go = go;
-    this.offs = [on("stream:home", (event) => event.app === app.id && this.draw(event.view))];
+    this.offs = [
+      on("stream:home", (event) => {
+        if (event.app !== app.id) return;
+        this.published = true;
+        this.draw(event.view);
+      }),
+    ];
     this.tabs = h("nav", { class: "tabs", role: "tablist" });
     this.body = h("div", { class: "app-body" });
     this.root = h(
@@ -88,8 +94,10 @@ export class AppPane {
       return;
     }
     this.body.replaceChildren(h("div", { class: "home empty" }, h("p", {}, "Loading…")));
+    this.published = false;
     const { view } = await get("home", { app: this.app.id });
-    this.draw(view);
+    // What the app published while this answer was on its way is newer than the answer.
+    if (!this.published) this.draw(view);
   }
 
   // What an agent offers to be asked.
