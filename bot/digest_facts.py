@@ -15,11 +15,11 @@ from bot.verdicts import error_name
 from bot.views import run_views
 from storage import digest_queries as facts
 from storage.digest_queries import Said, Status
+from storage.next_steps import FADES, SURE
 from storage.tables import Project
 
 MOST_SAID = 40
 COURSE_DAYS = 60
-SURE = 0.5  # an item read with less confidence is nobody's decision
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +125,7 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
         problems=said("problem"),
         hypotheses=said("hypothesis"),
         changes=said("change"),
-        next_steps=said("next_step", since=until - facts.FADES, only_open=True),
+        next_steps=said("next_step", since=until - FADES, only_open=True),
         verdicts=[(views[run_id], name, choice) for run_id, name, choice in tapped],
         changed_data=list(
             dict.fromkeys(one.name for one in facts.changed_data(session, project_id, since, until))

@@ -12,8 +12,6 @@ from sqlmodel import Session, col, func, or_, select
 from storage.memory import Note, NoteRun, RationaleItem
 from storage.tables import DatasetVersion, Environment, MetricSummary, Person, Project, Run, Verdict
 
-FADES = timedelta(days=21)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
