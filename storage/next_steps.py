@@ -56,10 +56,9 @@ def open_next_steps(
         .scalar_subquery()
     )
     query = (
-        select(RationaleItem, Note, Project.name, Person.name, Run.id, Run.number)
+        select(RationaleItem, Note, Project.name, Run)
         .join(Note, col(RationaleItem.note_id) == col(Note.id))
         .join(Project, col(Note.project_id) == col(Project.id))
-        .outerjoin(Person, col(Note.author_id) == col(Person.id))
         .outerjoin(Run, col(Run.id) == first_run)
         .where(RationaleItem.role == "next_step", RationaleItem.confidence >= SURE)
         .where(col(RationaleItem.closed_at).is_(None), col(Note.deleted_at).is_(None))
@@ -72,6 +71,9 @@ def open_next_steps(
         query = query.where(col(Note.project_id).in_(project_ids))
     if owner_id is not None:
         query = query.where(Note.author_id == owner_id)
+    rows = session.exec(query).all()
+    authors = {note.author_id for _, note, _, _ in rows}
+    names = dict(session.exec(select(Person.id, Person.name).where(col(Person.id).in_(authors))).all())
     return [
         NextStep(
             item_id=item.id or 0,
@@ -79,11 +81,11 @@ def open_next_steps(
             project=project,
             text=item.text,
             owner_id=note.author_id,
-            owner=owner,
-            run_id=run_id,
-            run_number=number,
+            owner=names.get(note.author_id),
+            run_id=run.id if run else None,
+            run_number=run.number if run else None,
             permalink=note.permalink,
             said_at=note.said_at,
         )
-        for item, note, project, owner, run_id, number in session.exec(query)
+        for item, note, project, run in rows
     ]
