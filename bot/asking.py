@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, or_, select
 from bot.errors import Forbidden, RunloreError
 from bot.grammar import Command
 from bot.grammar_names import RunName
+from bot.project_settings import ProjectSettings, settings_of
 from bot.sight import Sight, audience_sight, operator_sight, person_sight
 from bot.threads import thread_at
 from bot.views import run_views
@@ -73,6 +74,7 @@ class Asking:
         ):
             projects = [self.home.id or 0]
         by, group = command.filter("by"), command.filter("group")
+        chosen = self._names(projects)
         return RunFilter(
             project_ids=projects,
             seen_by=self.sight.person_id,
@@ -84,12 +86,22 @@ class Asking:
             until=self._time(command, "until"),
             tags=[str(each.value) for each in command.filters if each.key in ("tag", "domain")],
             numbers=[
-                NumberIs(name=each.name or "", op=each.op, value=each.value)
+                NumberIs(
+                    name=chosen.name(each.name or ""),
+                    op=each.op,
+                    value=each.value,
+                    others=chosen.names(chosen.name(each.name or ""))[1:],
+                )
                 for each in command.filters
                 if each.key == "number" and isinstance(each.value, float | str)
             ],
             words=command.text,
         )
+
+    def _names(self, projects: Sequence[int] | None) -> ProjectSettings:
+        """What params and metrics are called where one project is looked at."""
+        project = self.session.get(Project, projects[0]) if projects and len(projects) == 1 else None
+        return settings_of(project) if project else ProjectSettings()
 
     def person_id(self, name: str) -> int:
         """Somebody's key; 0, which is nobody's, when unknown."""
@@ -162,7 +174,9 @@ class Asking:
         metric = view.metrics.get(view.key_metric or "")
         if metric is None or metric.goal is None:
             return None
-        return run_queries.best(self.session, newest.project_id, metric.name, metric.goal)
+        project = self.session.get(Project, newest.project_id)
+        names = settings_of(project).names(metric.name) if project else (metric.name,)
+        return run_queries.best(self.session, newest.project_id, names, metric.goal)
 
     def _linked(self, name: RunName) -> list[Run]:
         thread = thread_at(self.session, name.channel or "", name.ts or "")

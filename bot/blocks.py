@@ -25,6 +25,7 @@ BUTTON_VALUE = 2000
 OPTION_TEXT = 75
 OPTION_VALUE = 150
 SELECT_OPTIONS = 100
+BOXES = 10
 INPUT_TEXT = 3000
 INPUT_LABEL = 150
 VIEW_TITLE = 24
@@ -223,6 +224,14 @@ def select(action_id: str, options: Sequence[Block], *, chosen: str | None = Non
     return block | {"placeholder": plain(hint, 150)} if hint else block
 
 
+def checkboxes(action_id: str, options: Sequence[Block], *, ticked: Iterable[str] = ()) -> Block:
+    """Boxes to tick, ten at most; `ticked` are the values of those that are."""
+    block: Block = {"type": "checkboxes", "action_id": action_id, "options": list(options[:BOXES])}
+    wanted = set(ticked)
+    first = [each for each in block["options"] if each["value"] in wanted]
+    return block | {"initial_options": first} if first else block
+
+
 def text_input(action_id: str, value: str = "", *, multiline: bool = True, hint: str = "") -> Block:
     """A text field, filled with `value`."""
     block: Block = {"type": "plain_text_input", "action_id": action_id, "multiline": multiline}
@@ -258,8 +267,11 @@ def answers(view: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for block_id, entries in view["state"]["values"].items():
         for entry in entries.values():
-            choice = entry.get("selected_option")
-            found[block_id] = (choice["value"] if choice else entry.get("value")) or ""
+            choice, several = entry.get("selected_option"), entry.get("selected_options")
+            picked = entry.get("selected_conversation") or entry.get("selected_time") or entry.get("value")
+            if several is not None:
+                picked = ",".join(each["value"] for each in several)
+            found[block_id] = (choice["value"] if choice else picked) or ""
     return found
 
 

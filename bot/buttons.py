@@ -2,11 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-from sqlmodel import Session
 
 from bot import commands, corrections, digest_status, files, likes, log_files, logins, notes, outbox, runs
 from bot.answer_messages import answer_message
@@ -16,87 +11,21 @@ from bot.blocks import escape
 from bot.errors import NeedsModels, NotFound
 from bot.forms import compare_modal, parent_modal
 from bot.help_messages import help_message
+from bot.home_buttons import HOME_ACTIONS
 from bot.log_messages import log_lines
 from bot.note_forms import edit_modal, note_modal
 from bot.note_messages import move_modal, read_pick
-from bot.sight import Sight
+from bot.taps import Tap
 from bot.values import Message
 from bot.views import note_view, run_view, run_views
-from bot.wiring import Services
 from storage.jobs import defer
 from storage.logs import tail_log
 from storage.memory import AnswerRating, Note
 from storage.run_list import RunFilter, page_of_runs
-from storage.tables import Person, Run, Verdict
+from storage.tables import Run, Verdict
 
 CHOICES = 100
 TAIL_LINES = 30
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tap:
-    """One press of a button: what it carries, who pressed it and where."""
-
-    session: Session
-    services: Services
-    person: Person
-    value: str
-    body: Mapping[str, Any]
-    now: datetime
-
-    @property
-    def channel(self) -> str:
-        """Where the message with the button is."""
-        return str(
-            (self.body.get("container") or {}).get("channel_id")
-            or (self.body.get("channel") or {}).get("id")
-            or ""
-        )
-
-    @property
-    def thread_ts(self) -> str | None:
-        """The thread it is in, or that it is the parent of."""
-        container, message = self.body.get("container") or {}, self.body.get("message") or {}
-        return container.get("thread_ts") or message.get("thread_ts") or container.get("message_ts")
-
-    def answer(self, message: Message, *, replace: bool = False, public: bool = False) -> None:
-        """Answer where it was pressed: only to the person, or in place of the message, or to all."""
-        body: dict[str, Any] = {"text": message.text, "blocks": message.blocks}
-        if replace:
-            body["replace_original"] = True
-        else:
-            body |= {"replace_original": False, "response_type": "in_channel" if public else "ephemeral"}
-            if (self.body.get("container") or {}).get("thread_ts") or (self.body.get("message") or {}).get(
-                "thread_ts"
-            ):
-                body["thread_ts"] = self.thread_ts
-        self.services.messenger.respond(str(self.body["response_url"]), body)
-
-    def open(self, view: Mapping[str, Any]) -> None:
-        """Open a form."""
-        self.services.messenger.call(
-            "views.open", {"trigger_id": self.body["trigger_id"], "view": dict(view)}
-        )
-
-    def sight(self) -> Sight:
-        """What its presser may see."""
-        return sight_of(self.session, self.person, self.channel, public=False, now=self.now)
-
-    def run(self, run_id: int | None = None) -> Run:
-        """The run of the button, if its presser may see it."""
-        run = self.session.get(Run, run_id if run_id is not None else int(self.value))
-        sight = sight_of(self.session, self.person, self.channel, public=False, now=self.now)
-        if run is None or not sees_run(sight, run):
-            raise NotFound("That run is gone, or not yours to see.")
-        return run
-
-    def note(self) -> Note:
-        """The note of the button, while it exists and its presser may see it."""
-        note = self.session.get(Note, int(self.value.partition(":")[0]))
-        sight = sight_of(self.session, self.person, self.channel, public=False, now=self.now)
-        if note is None or note.deleted_at is not None or not sight.sees(note.project_id):
-            raise NotFound("That note is gone.")
-        return note
 
 
 def _compare(tap: Tap) -> None:
@@ -115,12 +44,14 @@ def _add_note(tap: Tap) -> None:
 
 def _logs(tap: Tap) -> None:
     run = tap.run()
+    log_files.check(tap.session, tap.sight(), run)
     lines = [line.text for line in tail_log(tap.session, run.id or 0, TAIL_LINES)]
     tap.answer(log_lines(run_view(tap.session, run.id or 0), lines))
 
 
 def _log_file(tap: Tap) -> None:
     run = tap.run()
+    log_files.check(tap.session, tap.sight(), run)
     log_files.share(tap.session, tap.services, run, channel=tap.channel, thread_ts=tap.thread_ts)
 
 
@@ -349,4 +280,5 @@ ACTIONS: Mapping[str, Callable[[Tap], None]] = {
     "digest_status": _add_status,
     "digest_done": _step_done,
     "login_confirm": _confirm_login,
+    **HOME_ACTIONS,
 }

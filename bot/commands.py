@@ -6,7 +6,17 @@ from math import ceil
 
 from sqlmodel import Session, col, select
 
-from bot import digest_commands, digests, log_files, logins, notes, run_commands, runs, search_index
+from bot import (
+    digest_commands,
+    digests,
+    log_files,
+    logins,
+    notes,
+    run_commands,
+    runs,
+    search_index,
+    settings_changes,
+)
 from bot.answer_messages import answer_message
 from bot.ask import ask
 from bot.asking import Asking, RunAmbiguous, RunNotFound, place_of, sight_of
@@ -21,6 +31,7 @@ from bot.help_messages import ambiguous, help_message, not_found, wrong_command
 from bot.list_messages import PAGE, run_list, run_show
 from bot.log_messages import log_lines
 from bot.people import by_slack_id
+from bot.project_settings import settings_of
 from bot.setup_messages import connected, how_to_report
 from bot.values import Message
 from bot.views import run_view, run_views
@@ -163,6 +174,7 @@ def _now(asking: Asking, command: Command) -> Message:
 def _logs(asking: Asking, command: Command) -> Message:
     run = asking.run(command.runs[0])
     view = run_view(asking.session, run.id or 0)
+    log_files.check(asking.session, asking.sight, run)
     mode = command.options[0] if command.options else "tail"
     if mode == "file":
         log_files.share(asking.session, asking.services, run, channel=asking.channel, thread_ts=None)
@@ -209,10 +221,14 @@ def _best(asking: Asking, command: Command) -> Message:
     if not metric:
         return _show(asking, Command(name="show", runs=(RunName(kind="best", text="best"),)))
     project = asking.home or _only_project(asking, command)
+    names = settings_of(project)
+    metric = names.name(metric)
     goal = project.goals.get(metric) or infer_goal(metric)
     if goal is None:
-        raise GrammarError(f"Nobody said whether {metric} should be high or low.", suggestion="best val_acc")
-    run = run_queries.best(asking.session, project.id or 0, metric, goal)
+        raise GrammarError(
+            f"Nobody said whether {metric} should be high or low.", suggestion=f"settings {project.name}"
+        )
+    run = run_queries.best(asking.session, project.id or 0, names.names(metric), goal)
     if run is None:
         raise RunloreError(f"No run of {project.name} logged {metric}.")
     return run_show(
@@ -288,7 +304,7 @@ def _help(asking: Asking, command: Command) -> Message:
 
 
 def _mute(asking: Asking, command: Command) -> Message:
-    return digest_commands.mute(asking)
+    return run_commands.mute(asking, command) if command.text else digest_commands.mute(asking)
 
 
 Handler = Callable[[Asking, Command], Message]
@@ -315,6 +331,8 @@ HANDLERS: Mapping[str, Handler] = {
     "fork": run_commands.fork,
     "value": run_commands.value,
     "archive": run_commands.archive,
+    "prioritise": run_commands.prioritise,
+    "settings": settings_changes.command,
     "export": run_commands.export,
     "help": _help,
 }

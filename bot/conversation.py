@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import commands, directory, interactions, notes, outbox
+from bot import app_home, commands, directory, interactions, notes, outbox
 from bot.slack_text import files_of, is_memo, without_mention
 from bot.threads import thread_at
 from bot.values import Message
@@ -144,7 +144,7 @@ def home_opened(session: Session, services: Services, body: Mapping[str, Any]) -
     """App Home shows what its person runs and has open."""
     event = body["event"]
     if event.get("tab") == "home":
-        interactions.publish_home(session, services, str(event["user"]))
+        app_home.publish(session, services, str(event["user"]))
 
 
 def access_lost(session: Session, services: Services, body: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from bot.digest_facts import ProjectDigest, collect
 from bot.digest_messages import details, digest_message, nothing_moved
 from bot.digest_report import report
 from bot.errors import RunloreError
+from bot.people import has_muted
 from bot.sight import person_sight
 from bot.wiring import Services
 from storage import digest_queries as facts
@@ -134,7 +135,7 @@ def _projects(session: Session, subscription: Subscription, *, now: datetime) ->
     mine = facts.projects_of_person(
         session, person.id or 0 if person else 0, since=now - TOOK_PART, only=subscription.project_ids
     )
-    return [one for one in mine if sight.sees(one.id or 0)]
+    return [one for one in mine if sight.sees(one.id or 0) and not has_muted(person, one.id)]
 
 
 def moved(

@@ -22,7 +22,11 @@ class Forbidden(RunloreError):
 
 
 class BadInput(RunloreError):
-    """What was sent cannot be used; the message says why."""
+    """What was sent cannot be used; the message says why, `field` which part of a form is meant."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class SlackRefused(RunloreError):

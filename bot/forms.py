@@ -7,6 +7,7 @@ from bot.blocks import Block, answers, context, escape, flat, input_block, modal
 from bot.digest_status import read_status
 from bot.errors import BadInput
 from bot.note_forms import read_edit, read_note
+from bot.settings_form import read_settings
 from bot.values import RunView
 from bot.verdicts import title
 
@@ -18,6 +19,8 @@ def check_submission(view: Mapping[str, Any]) -> None:
             raise BadInput("Nothing would be left of the note. Use “Not a note” to remove it.")
         case "digest_status" if not read_status(view)[1]:
             raise BadInput("Write a sentence.")
+        case "project_settings":
+            read_settings(view)
         case "note_new" if not read_note(view)[1]:
             raise BadInput("Write a word or two.")
 

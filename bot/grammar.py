@@ -15,7 +15,7 @@ from bot.grammar_text import Token, prepare, tokens
 MAIN = ("list", "show", "compare", "who", "note", "digest")
 MORE = (
     "now", "logs", "best", "tree", "tag", "fork", "link", "like", "value", "baseline", "connect", "mute",
-    "archive", "export", "iam", "login", "help", "search",
+    "archive", "prioritise", "settings", "export", "iam", "login", "help", "search",
 )  # fmt: skip
 COMMANDS = (*MAIN, *MORE)
 ALIASES = {
@@ -31,6 +31,10 @@ ALIASES = {
     "?": "help",
     "hello": "help",
     "hi": "help",
+    "prioritize": "prioritise",
+    "unmute": "mute",
+    "setting": "settings",
+    "config": "settings",
 }
 LOG_MODES = ("tail", "grep", "file")
 MOST_COMPARED = 10
@@ -375,4 +379,6 @@ READERS: dict[str, Callable[[str, str, RunName | None], Command]] = {
     "connect": read_words,
     "mute": read_words,
     "archive": read_words,
+    "prioritise": read_words,
+    "settings": read_words,
 }

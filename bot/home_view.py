@@ -1,25 +1,141 @@
-"""App Home: what its person runs at this moment, and how to ask."""
+"""App Home as its person sees it: own runs, open next steps, projects as cards, recent decisions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.blocks import Block, actions, button, context, header, section
-from bot.run_messages import run_parent
+from bot.blocks import (
+    VIEW_BLOCKS,
+    Block,
+    actions,
+    bold,
+    button,
+    clip,
+    code,
+    context,
+    divider,
+    escape,
+    fit_block,
+    header,
+    line,
+    link,
+    moment,
+    option,
+    section,
+)
+from bot.numbers import ago, count, number
+from bot.run_messages import run_buttons, run_parent
 from bot.values import RunView
+from storage.home_queries import Told
 
 
-def home_view(mine: Sequence[RunView], *, now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectCard:
+    """A project at a glance."""
+
+    id: int
+    name: str
+    channel: str | None
+    first: bool
+    runs: int
+    running: int
+    last_at: datetime | None
+    best: tuple[str, float, str, str | None] | None  # metric, value, run, its address
+    steps: int
+
+
+def home_view(
+    mine: Sequence[RunView],
+    *,
+    now: datetime,
+    running: int | None = None,
+    steps: Sequence[Told] = (),
+    decisions: Sequence[Told] = (),
+    cards: Sequence[ProjectCard] = (),
+    more: int = 0,
+    muted: Sequence[tuple[int, str]] = (),
+    archived: int = 0,
+) -> dict[str, Any]:
     """The Home tab of one person."""
     blocks: list[Block] = [header("My runs now")]
     if not mine:
         blocks.append(section("Nothing of yours is running."))
     for run in mine:
-        blocks += [block for block in run_parent(run, now=now).blocks if block["type"] != "actions"]
-    blocks.append(
-        context(
-            "In a channel `/runs list`, in a thread `@Runlore show`, here just ask: *who has tried warmup?*"
+        shown = [block for block in run_parent(run, now=now).blocks if block["type"] != "actions"]
+        blocks += [shown[0], run_buttons(run, "run_note") | {"block_id": f"own_{run.id}"}]
+    if running is not None and running > len(mine):
+        blocks.append(context(f"and {running - len(mine)} more: {code('/runs list mine running')}"))
+    if steps:
+        blocks += [divider(), header("My open next steps")]
+        blocks += [
+            section(said(step, now), accessory=button("Done", "home_done", str(step.item_id)))
+            for step in steps
+        ]
+    blocks += [divider(), header("Projects")]
+    if not cards:
+        blocks.append(
+            section("No project yet. In a channel that I am in, `/runs connect vision` starts one.")
         )
+    blocks += [section(card_text(card, now), accessory=menu(card)) for card in cards]
+    blocks += [
+        section(
+            f"🔕 {bold(line(name, 60))} is muted", accessory=button("Unmute", "home_mute", f"mute:{ident}")
+        )
+        for ident, name in muted[:10]
+    ]
+    rest = [f"{count(more, 'more project')}: {code('/runs list project:NAME')}"] if more > 0 else []
+    rest += (
+        [f"{count(archived, 'archived project')}, back with {code('/runs archive NAME')}"] if archived else []
     )
-    blocks.append(actions(button("All commands", "help_more", "more")))
-    return {"type": "home", "blocks": blocks[:100]}
+    if rest:
+        blocks.append(context(" · ".join(rest)))
+    if decisions:
+        blocks += [divider(), header("Recent decisions")]
+        blocks += [section(said(decision, now, project=True)) for decision in decisions]
+    blocks += [
+        divider(),
+        context(
+            "In a channel `/runs list`, in a thread `@Runlore show`, in my messages just ask: *who has tried warmup?*"
+        ),
+        actions(button("All commands", "help_more", "more")),
+    ]
+    return {"type": "home", "blocks": [fitted for one in blocks if (fitted := fit_block(one))][:VIEW_BLOCKS]}
+
+
+def card_text(card: ProjectCard, now: datetime) -> str:
+    """Name and channel, life, best, what is open."""
+    # A channel's own id, so that Slack shows its name to those who may see it.
+    place = f"  <#{card.channel}>" if card.channel else ""
+    head = f"{'📌 ' if card.first else ''}{bold(line(card.name, 60))}{place}"
+    life = [f"🔵 {card.running} running"] if card.running else []
+    life.append(count(card.runs, "run"))
+    if card.last_at is not None:
+        life.append(f"last moved {moment(card.last_at, ago(card.last_at, now))}")
+    rows = [head, " · ".join(life)]
+    if card.best is not None:
+        metric, value, run, address = card.best
+        rows.append(f"🏆 {code(metric, 60)} {bold(number(value))} by {link(address, line(run, 60))}")
+    if card.steps:
+        rows.append(f"➡️ {count(card.steps, 'open next step')}")
+    return "\n".join(rows)
+
+
+def menu(card: ProjectCard) -> Block:
+    """What can be done with a project."""
+    choices = [
+        option("Back among the others" if card.first else "Put first", f"first:{card.id}"),
+        option("Mute", f"mute:{card.id}"),
+        option("Archive", f"archive:{card.id}"),
+        option("Settings…", f"settings:{card.id}"),
+        option("Report…", f"report:{card.id}"),
+    ]
+    return {"type": "overflow", "action_id": "home_project", "options": choices}
+
+
+def said(told: Told, now: datetime, *, project: bool = False) -> str:
+    """A sentence of a note: whose, when, about what."""
+    who = line(told.author or "somebody", 40)
+    where = f" in {line(told.project, 40)}" if project else f" · {line(told.project, 40)}"
+    source = link(told.permalink, f"{who}, {ago(told.said_at, now)}" if project else ago(told.said_at, now))
+    return f"{clip(escape(' '.join(told.text.split())), 300)}\n{source}{where}"

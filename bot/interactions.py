@@ -7,23 +7,23 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from bot import commands, corrections, likes, notes, outbox, people, runs
+from bot import commands, corrections, likes, notes, outbox, people, runs, settings_changes
 from bot.asking import sees_run, sight_of
 from bot.blocks import escape
-from bot.buttons import ACTIONS, Tap
+from bot.buttons import ACTIONS
 from bot.digest_status import add_status, read_status
 from bot.errors import RunloreError, SlackBusy, SlackDoubtful, SlackRefused
 from bot.forms import read_compare, read_parent
-from bot.home_view import home_view
 from bot.note_forms import read_edit, read_note
 from bot.note_messages import note_card, read_move
+from bot.settings_form import read_settings
 from bot.sight import person_sight
+from bot.taps import Tap
 from bot.threads import place_of, thread_at
 from bot.values import Message
-from bot.views import note_view, run_view, run_views
+from bot.views import note_view, run_view
 from bot.wiring import Services
 from storage.memory import Note, NoteRun
-from storage.run_list import RunFilter, page_of_runs
 from storage.tables import Person, Project, Run
 
 log = logging.getLogger(__name__)
@@ -70,11 +70,10 @@ def action(session: Session, services: Services, body: Mapping[str, Any]) -> Non
     except RunloreError as problem:
         if isinstance(problem, SlackRefused) and problem.error in ("expired_trigger_id", "trigger_expired"):
             problem = RunloreError("That took me too long; please press it once more.")
-        if body.get("response_url"):
-            try:
-                tap.answer(Message(text=escape(str(problem))))
-            except SlackRefused as refusal:
-                log.warning("answer_refused", extra={"reason": refusal.error})
+        try:
+            tap.answer(Message(text=escape(str(problem))))
+        except SlackRefused as refusal:
+            log.warning("answer_refused", extra={"reason": refusal.error})
 
 
 def submission(session: Session, services: Services, body: Mapping[str, Any]) -> None:
@@ -107,6 +106,8 @@ def submission(session: Session, services: Services, body: Mapping[str, Any]) ->
             if run is not None:
                 run.parent_id, run.parent_source = parent_id or None, "person"
                 runs.refresh(session, run, now=now, urgent=True)
+        case "project_settings":
+            _change_settings(session, person, view, now=now)
         case "run_compare":
             one, other, place = read_compare(view)
             channel, _, ts = place.partition(":")
@@ -183,20 +184,24 @@ def liked(session: Session, *, channel: str, ts: str, person: str, now: datetime
     return likes.at_message(session, channel=channel, ts=ts, person_id=who.id or 0)
 
 
-def publish_home(session: Session, services: Services, slack_id: str) -> None:
-    """App Home: what its person runs now, and how to ask."""
-    person = people.by_slack_id(session, slack_id, now=services.now())
-    sight = sight_of(session, person, slack_id, public=False, now=services.now())
-    which = RunFilter(
-        project_ids=sorted(sight.project_ids or ()),
-        seen_by=person.id,
-        owner_id=person.id,
-        states=("running",),
-    )
-    mine = run_views(session, page_of_runs(session, which, limit=10)[0], curves=True, parents=True)
-    services.messenger.call(
-        "views.publish", {"user_id": slack_id, "view": home_view(mine, now=services.now())}
-    )
+def _change_settings(session: Session, person: Person, view: Mapping[str, Any], *, now: datetime) -> None:
+    """Put a project's settings into effect, and say so to who changed them."""
+    project_id, asked_in, chosen = read_settings(view)
+    project, sight = session.get(Project, project_id), person_sight(session, person, now=now)
+    if project is None:
+        return
+    try:
+        told = settings_changes.saved(
+            project, settings_changes.apply(session, project, chosen, person, sight, now=now)
+        )
+    except RunloreError as problem:
+        told = Message(text=escape(str(problem)))
+    place = settings_changes.place_for(asked_in, person)
+    key = f"settings:{view['id']}:{view.get('hash')}"
+    if place == person.slack_id:
+        outbox.post(session, key, place, told, now=now)
+    else:
+        outbox.whisper(session, key, place, person.slack_id or "", told, now=now)
 
 
 def _say_for(session: Session, services: Services, person: Person, run: Run, text: str) -> None:

@@ -30,7 +30,13 @@ def tasks(services: Services) -> Mapping[str, Task]:
 
     def hear_memo(note_id: int) -> None:
         memos.hear(
-            services.database, services.messenger, services.models.transcriber, note_id, now=services.now()
+            services.database,
+            services.messenger,
+            services.models.transcriber,
+            note_id,
+            now=services.now(),
+            keep_in=services.settings.home / "audio",
+            keep_all=services.settings.keep_audio,
         )
 
     def read_note(note_id: int) -> None:

@@ -3,13 +3,27 @@
 from sqlmodel import Session
 
 from bot.asking import check_audience
-from bot.errors import RunloreError
+from bot.errors import Forbidden, RunloreError
+from bot.project_settings import settings_of
+from bot.sight import Sight
 from bot.views import run_view
 from bot.wiring import Services
 from storage.logs import count_lines, read_log
-from storage.tables import Run
+from storage.tables import Project, Run
 
 MOST_LINES = 200_000
+
+
+def check(session: Session, sight: Sight, run: Run) -> None:
+    """Whether a run's output may be shown to who asks. Raises Forbidden."""
+    project = session.get(Project, run.project_id)
+    kept = settings_of(project).log_tail if project and run.visibility == "project" else "thread"
+    if kept == "thread" or sight.operator:
+        return
+    if kept == "nowhere":
+        raise Forbidden("This project keeps its output out of Slack: `runlore logs` and the API have it.")
+    if run.owner_id is None or sight.person_id != run.owner_id:
+        raise Forbidden("Output is only for the run's owner here, by the button *Logs* or `/runs logs`.")
 
 
 def share(

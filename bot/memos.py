@@ -1,6 +1,7 @@
 """Memos: a voice note is fetched from Slack, heard, written down as an engineer would type it, and its audio deleted."""
 
 import logging
+import shutil
 import tempfile
 import time
 from datetime import datetime
@@ -13,11 +14,13 @@ from bot import notes, outbox
 from bot.errors import SlackRefused
 from bot.messenger import Messenger
 from bot.note_messages import audio_problem
+from bot.project_settings import ProjectSettings, settings_of
 from bot.reading import context_of
 from nlp.normalise import normalise
 from nlp.values import AudioError, Context, NormalisedText, Transcriber, Transcript
 from storage.database import Database
 from storage.memory import Note
+from storage.tables import Project
 
 log = logging.getLogger(__name__)
 
@@ -25,20 +28,35 @@ LARGEST = 200 << 20
 
 
 def hear(
-    database: Database, messenger: Messenger, transcriber: Transcriber, note_id: int, *, now: datetime
+    database: Database,
+    messenger: Messenger,
+    transcriber: Transcriber,
+    note_id: int,
+    *,
+    now: datetime,
+    keep_in: Path | None = None,
+    keep_all: bool = False,
 ) -> None:
-    """Transcribe a memo's audio into its note. Hearing it again changes nothing: the text is simply written again."""
+    """Transcribe a memo's audio into its note. Hearing it again changes nothing: the text is simply written again.
+
+    Our copy of the sound is deleted, or laid into `keep_in` where the project, or with `keep_all` the operator, chose so.
+    """
     with database.session() as session:
         note = session.get(Note, note_id)
         if note is None or note.deleted_at is not None or note.heard is not None or not note.memo:
             return
         context, file_id = context_of(session, note), str(note.memo["file"])
+        project = session.get(Project, note.project_id)
+        chosen = settings_of(project) if project else ProjectSettings()
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="memo-") as folder:
             audio = Path(folder) / "audio"
             _fetch(messenger, file_id, audio)
-            transcript = transcriber.transcribe(audio, context=context)
+            transcript = transcriber.transcribe(audio, context=context, language=chosen.language)
+            kept = None
+            if keep_in is not None and (chosen.keep_audio or keep_all):
+                kept = _keep(audio, keep_in / f"note-{note_id}")
     except (AudioError, SlackRefused) as problem:
         with database.session() as session:
             _tell(session, note_id, _reason(problem), now=now)
@@ -52,15 +70,23 @@ def hear(
         },
     )
     with database.session() as session:
-        write_down(session, note_id, transcript, context, now=now)
+        write_down(session, note_id, transcript, context, now=now, kept=kept)
 
 
 def write_down(
-    session: Session, note_id: int, transcript: Transcript, context: Context, *, now: datetime
+    session: Session,
+    note_id: int,
+    transcript: Transcript,
+    context: Context,
+    *,
+    now: datetime,
+    kept: Path | None = None,
 ) -> None:
     """Keep what was heard, and have it read; silence gets a kind word instead of an invented one."""
     note = session.get(Note, note_id)
     if note is None or note.deleted_at is not None:
+        if kept is not None:
+            kept.unlink(missing_ok=True)
         return  # taken back while it was being heard
     if not transcript.text.strip():
         _tell(session, note_id, "I heard no words in it.", now=now)
@@ -74,7 +100,16 @@ def write_down(
         "words": [[w.text, w.start, w.end, round(w.probability, 3)] for w in transcript.words],
         "spans": _spans(transcript, written, offset=len(lead)),
     }
+    if kept is not None:
+        note.memo = note.memo | {"kept": str(kept)}
     notes.read_again(session, note)
+
+
+def _keep(audio: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(audio, target)
+    target.chmod(0o600)
+    return target
 
 
 def _fetch(messenger: Messenger, file_id: str, target: Path) -> None:

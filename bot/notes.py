@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete
@@ -114,6 +115,8 @@ def forget(session: Session, note: Note, *, now: datetime) -> None:
     search.unindex_note(session, note.id or 0)
     session.execute(delete(Fact).where(col(Fact.note_id) == note.id))
     session.execute(delete(RationaleItem).where(col(RationaleItem.note_id) == note.id))
+    if kept := (note.memo or {}).get("kept"):
+        Path(str(kept)).unlink(missing_ok=True)
     note.deleted_at, note.text, note.heard, note.title, note.memo = now, "", None, None, None
     card = CARD.format(note.id)
     if note.channel_id:

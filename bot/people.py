@@ -1,4 +1,4 @@
-"""Who somebody is: by Slack id, by the login of a training machine, by name."""
+"""Who somebody is: by Slack id, by the login of a training machine, by name; and what they put first or mute."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, func, select
 
 from storage.memory import Note
-from storage.tables import Person, Run
+from storage.tables import Person, Project, Run
 
 
 def by_slack_id(session: Session, slack_id: str, *, now: datetime) -> Person:
@@ -77,6 +77,29 @@ def learn(session: Session, users: list[Mapping[str, Any]], *, now: datetime) ->
                 _become(session, nameless, known)
         session.flush()
     return len(users)
+
+
+def put_first(person: Person, project: Project) -> bool:
+    """Put a project first on somebody's Home, or back among the others; True when it is first now."""
+    return _toggle(person, "first", project)
+
+
+def mute(person: Person, project: Project) -> bool:
+    """Nothing of a project calls somebody or comes in their digest, or again it does; True when it is muted now."""
+    return _toggle(person, "muted", project)
+
+
+def has_muted(person: Person | None, project_id: int | None) -> bool:
+    """Whether somebody wants to hear nothing of a project."""
+    return person is not None and project_id in person.settings.get("muted", ())
+
+
+def _toggle(person: Person, key: str, project: Project) -> bool:
+    kept = list(person.settings.get(key, ()))
+    held = project.id in kept
+    kept = [one for one in kept if one != project.id] if held else [*kept, project.id]
+    person.settings = person.settings | {key: kept}
+    return not held
 
 
 def _become(session: Session, nameless: Person, known: Person) -> None:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from bot import notes, outbox, search_index
 from bot.note_messages import memo_card
+from bot.project_settings import ProjectSettings, settings_of
 from bot.views import note_view, run_view
 from nlp.values import Context, Embedder, RationaleExtractor, StatedFact, StatedItem
 from storage import run_queries, search
@@ -26,6 +27,8 @@ def read_note(
     note = session.get(Note, note_id, with_for_update={"key_share": True})
     if note is None or note.deleted_at is not None or not note.text:
         return
+    project = session.get(Project, note.project_id)
+    chosen = settings_of(project) if project else ProjectSettings()
     reading = extractor.read(note.text, context=context_of(session, note))
     corrected = {
         item.text: item
@@ -57,11 +60,11 @@ def read_note(
         session.add(row)
         session.flush()
         for fact in item.facts:
-            session.add(_fact(note, row, fact))
+            session.add(_fact(note, row, fact, chosen))
     for item in reading.items:
         if item.role == "other":  # facts count wherever they are said
             for fact in item.facts:
-                session.add(_fact(note, None, fact))
+                session.add(_fact(note, None, fact, chosen))
     note.title, note.read_at = reading.title, now
     session.flush()
     search_index.index(session, [note_id])
@@ -104,9 +107,12 @@ def context_of(session: Session, note: Note) -> Context:
     own = loaded[: len(about)] or loaded[:1]
     project = session.get(Project, note.project_id)
     named = [f"{project.name}/{b.run.number}" for b in loaded] if project else []
+    chosen = settings_of(project) if project else ProjectSettings()
+    params = {chosen.name(name): value for b in own for name, value in b.params.items()}
+    metrics = {chosen.name(m.name): m.last for b in own for m in b.metrics}
     return Context(
-        params={name: value for b in own for name, value in b.params.items()},
-        metrics={m.name: m.last for b in own for m in b.metrics},
+        params=params | {alias: params[name] for alias, name in chosen.aliases.items() if name in params},
+        metrics=metrics | {alias: metrics[name] for alias, name in chosen.aliases.items() if name in metrics},
         runs=[*(b.run.name for b in loaded), *named],
         datasets=list(
             session.exec(
@@ -125,14 +131,14 @@ def context_of(session: Session, note: Note) -> Context:
     )
 
 
-def _fact(note: Note, item: RationaleItem | None, fact: StatedFact) -> Fact:
+def _fact(note: Note, item: RationaleItem | None, fact: StatedFact, chosen: ProjectSettings) -> Fact:
     # A number heard, not typed, that matches nothing logged is no fact until a person confirms it.
     doubtful = note.kind == "memo" and fact.matches_log is False
     return Fact(
         note_id=note.id or 0,
         item_id=item.id if item else None,
         kind=fact.kind,
-        name=fact.name,
+        name=chosen.name(fact.name),
         from_value=fact.from_value,
         to_value=fact.to,
         unit=fact.unit,

@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
-from bot import files, likes, runs
+from bot import app_home, files, likes, people, runs, settings_changes
 from bot.asking import Asking
 from bot.blocks import bold, code_block, context, escape, fit, line, link, section
 from bot.draft import differences, summary
-from bot.errors import NotFound, RunloreError
+from bot.errors import RunloreError
 from bot.grammar import Command, GrammarError
 from bot.values import Message, RunView
 from bot.verdicts import sign, title
 from bot.views import run_view, run_views
 from storage.run_list import page_of_runs
-from storage.tables import Project, Run
+from storage.tables import Person, Project, Run
 
 TREE_RUNS = 60
 
@@ -94,13 +94,27 @@ def value(asking: Asking, command: Command) -> Message:
 
 def archive(asking: Asking, command: Command) -> Message:
     """Put a project away; a new run brings it back."""
-    name = command.text.strip()
-    project = asking.home if not name else _project(asking.session, asking, name)
-    if project is None:
-        raise GrammarError("Archive which project?", suggestion="archive vision")
-    project.archived_at = None if project.archived_at else asking.now
-    said = "is archived: its runs stay and can be asked for" if project.archived_at else "is back"
+    project = _meant(asking, command, "archive")
+    away = app_home.archive(project, now=asking.now)
+    said = "is archived: its runs stay and can be asked for" if away else "is back"
     return Message(text=f"{escape(project.name)} {said}.")
+
+
+def prioritise(asking: Asking, command: Command) -> Message:
+    """Put a project first on one's Home, or back among the others."""
+    project, person = _meant(asking, command, "prioritise"), _somebody(asking)
+    said = "stands first on your Home" if people.put_first(person, project) else "is back among the others"
+    return Message(text=f"{escape(project.name)} {said}.")
+
+
+def mute(asking: Asking, command: Command) -> Message:
+    """Hear nothing of a project, or hear of it again."""
+    project, person = _meant(asking, command, "mute"), _somebody(asking)
+    if people.mute(person, project):
+        text = "is muted: it calls you no more and is in no digest of yours. The same again brings it back."
+    else:
+        text = "is heard again."
+    return Message(text=f"{escape(project.name)} {text}")
 
 
 def export(asking: Asking, command: Command) -> Message:
@@ -115,8 +129,16 @@ def export(asking: Asking, command: Command) -> Message:
     )
 
 
-def _project(session: Session, asking: Asking, name: str) -> Project:
-    found = session.exec(select(Project).where(col(Project.name).ilike(name))).first()
-    if found is None or not asking.sight.sees(found.id or 0):
-        raise NotFound(f"There is no project {name} that you can see.")
-    return found
+def _meant(asking: Asking, command: Command, what: str) -> Project:
+    """The project named, else the channel's or thread's."""
+    name = command.text.strip()
+    project = settings_changes.named(asking.session, asking.sight, name) if name else asking.home
+    if project is None or not asking.sight.sees(project.id or 0):
+        raise GrammarError(f"{what.capitalize()} which project?", suggestion=f"{what} vision")
+    return project
+
+
+def _somebody(asking: Asking) -> Person:
+    if asking.person is None:
+        raise RunloreError("That is for people, in Slack.")
+    return asking.person

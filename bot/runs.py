@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import outbox, search_index, threads
+from bot import outbox, people, search_index, threads
 from bot.better import Judgement, judge
 from bot.draft import draft, infer_parent
+from bot.project_settings import settings_of
 from bot.run_messages import (
     end_question,
     new_best,
@@ -97,14 +98,18 @@ def end(
     merge_chunks(session, run.id or 0)
     view = run_view(session, run.id or 0, notes=True, curves=True, parents=True)
     judgement = _judge(session, run, view)
+    told = settings_of(_project(session, run)).told
     loud = state in ("failed", "killed", "lost") and run.ended_at - run.started_at > LOUD_AFTER
-    message = run_ended(view, judgement, now=now, mention=loud)
-    loud = loud and state != "lost"
+    owner = session.get(Person, run.owner_id) if run.owner_id else None
+    calls = loud and "mention" in told and not people.has_muted(owner, run.project_id)
+    message = run_ended(view, judgement, now=now, mention=calls)
+    loud = loud and state != "lost" and "failure" in told
     _reply(session, run, _once_a_life(run, f"ended:{state}"), message, now=now, broadcast=loud)
-    if judgement.is_new_best and state == "finished" and not run.announced.get("best"):
+    if judgement.is_new_best and state == "finished" and "best" in told and not run.announced.get("best"):
         run.announced = run.announced | {"best": now.isoformat()}
         _reply(session, run, "best", new_best(view, judgement), now=now)
-    _ask_why(session, run, view, judgement, now=now)
+    if "question" in told:
+        _ask_why(session, run, view, judgement, now=now)
     refresh(session, run, now=now, urgent=True)
 
 
@@ -204,7 +209,12 @@ def _judge(session: Session, run: Run, view: RunView) -> Judgement:
     metric = view.metrics.get(view.key_metric or "")
     if metric is not None and metric.goal:
         rival = run_queries.best(
-            session, run.project_id, metric.name, metric.goal, except_run=run.id, ended_before=run.ended_at
+            session,
+            run.project_id,
+            settings_of(project).names(metric.name),
+            metric.goal,
+            except_run=run.id,
+            ended_before=run.ended_at,
         )
         best_view = run_view(session, rival.id or 0) if rival else None
     if project.baseline_run_id and project.baseline_run_id != run.id:

@@ -129,7 +129,7 @@ def _keep_submission(services: Services) -> Callable[..., None]:
             check_submission(view)
         except BadInput as problem:
             first_input = next((b["block_id"] for b in view["blocks"] if b["type"] == "input"), "text")
-            ack(response_action="errors", errors={first_input: str(problem)})
+            ack(response_action="errors", errors={problem.field or first_input: str(problem)})
             return
         with services.database.session() as session:
             inbox.keep(

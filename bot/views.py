@@ -1,11 +1,13 @@
 """Rows of the database as the plain values that messages, compare and digests work on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from sqlmodel import Session
 
 from bot.better import Goal, infer_goal, key_metric
+from bot.project_settings import ProjectSettings, settings_of
 from bot.values import (
     CodeView,
     DatasetView,
@@ -19,9 +21,10 @@ from bot.values import (
 from storage.memory import Fact, RationaleItem
 from storage.run_queries import NoteBundle, RunBundle, load_notes, load_runs
 from storage.series import read_series
-from storage.tables import Environment, MetricSummary, Person, Project
+from storage.tables import Environment, MetricSummary, Person, Project, Run
 
 CURVE_POINTS = 60
+T = TypeVar("T")
 
 
 def run_views(
@@ -39,8 +42,9 @@ def run_views(
     said = load_notes(session, [b.run.id or 0 for b in bundles]) if notes else {}
     views = []
     for bundle in bundles:
-        metrics = {m.name: metric_view(m, bundle.project) for m in bundle.metrics}
-        run_id = bundle.run.id or 0
+        chosen, run_id = settings_of(bundle.project), bundle.run.id or 0
+        logged = _called({m.name: m for m in bundle.metrics}, chosen)
+        metrics = {name: metric_view(m, bundle.project, name=name) for name, m in logged.items()}
         view = _run_view(
             bundle,
             metrics=metrics,
@@ -49,7 +53,7 @@ def run_views(
         )
         key = key_metric(view.metrics, view.key_metric)
         if curves and key:
-            points = read_series(session, run_id, key, max_points=CURVE_POINTS)
+            points = read_series(session, run_id, logged[key].name, max_points=CURVE_POINTS)
             view = replace(view, series={key: list(zip(points.steps, points.values, strict=True))})
         views.append(replace(view, key_metric=key))
     return views
@@ -62,11 +66,12 @@ def run_view(
     return run_views(session, [run_id], notes=notes, curves=curves, parents=parents)[0]
 
 
-def metric_view(metric: MetricSummary, project: Project) -> MetricView:
+def metric_view(metric: MetricSummary, project: Project, *, name: str | None = None) -> MetricView:
     """A metric with its goal: declared for the project, for the run, else read from its name."""
+    name = name or metric.name
     return MetricView(
-        name=metric.name,
-        goal=_goal(project.goals.get(metric.name) or metric.goal) or infer_goal(metric.name),
+        name=name,
+        goal=_goal(project.goals.get(name) or metric.goal) or infer_goal(name),
         count=metric.count,
         last=metric.last,
         last_step=metric.last_step,
@@ -75,6 +80,18 @@ def metric_view(metric: MetricSummary, project: Project) -> MetricView:
         max=metric.max,
         max_step=metric.max_step,
     )
+
+
+def _called(logged: Mapping[str, T], chosen: ProjectSettings) -> dict[str, T]:
+    """What was logged, under the names the project uses; a name that is really there keeps what it has."""
+    return {chosen.name(name) if chosen.name(name) not in logged else name: it for name, it in logged.items()}
+
+
+def _ending(run: Run, chosen: ProjectSettings) -> dict[str, Any] | None:
+    """How it ended; its last lines only where the project lets them into the thread."""
+    if run.ending is None or chosen.log_tail == "thread" or run.visibility != "project":
+        return run.ending
+    return {name: value for name, value in run.ending.items() if name != "last_lines"}
 
 
 def _goal(declared: str | None) -> Goal | None:
@@ -152,12 +169,12 @@ def _run_view(
         tags=tuple(bundle.tags),
         group=run.group,
         intent=run.intent,
-        params=bundle.params,
+        params=_called(bundle.params, settings_of(bundle.project)),
         metrics=metrics,
         key_metric=bundle.project.key_metric,
         progress_done=run.progress_done,
         progress_total=run.progress_total,
-        ending=run.ending,
+        ending=_ending(run, settings_of(bundle.project)),
         readings=run.readings,
         host=run.host,
         code=CodeView(

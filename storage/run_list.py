@@ -20,6 +20,7 @@ class NumberIs:
     name: str
     op: Op
     value: float | str
+    others: Sequence[str] = ()  # other names of the same
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,27 +101,28 @@ def _number(number: NumberIs) -> Any:  # noqa: ANN401  a condition
     if isinstance(number.value, str):
         value = func.lower(col(Param.value).op("#>>")("{}"))
         holds = value == number.value.lower()
-        found = _param(number.name).where(holds).exists()
+        found = _param(number).where(holds).exists()
         return ~found if number.op == "!=" else found
-    param = _param(number.name).where(_compare(col(Param.number), number.op, number.value)).exists()
+    param = _param(number).where(_compare(col(Param.number), number.op, number.value)).exists()
     column = col(MetricSummary.min) if number.op in ("<", "<=") else col(MetricSummary.max)
     column = col(MetricSummary.last) if number.op in ("=", "!=") else column
     metric = (
         select(MetricSummary.run_id)
-        .where(MetricSummary.run_id == Run.id, _named(col(MetricSummary.name), number.name))
+        .where(MetricSummary.run_id == Run.id, _named(col(MetricSummary.name), number))
         .where(_compare(column, number.op, number.value))
         .exists()
     )
     return or_(param, metric)
 
 
-def _param(name: str) -> Any:  # noqa: ANN401  a select
-    return select(Param.run_id).where(Param.run_id == Run.id, _named(col(Param.name), name))
+def _param(number: NumberIs) -> Any:  # noqa: ANN401  a select
+    return select(Param.run_id).where(Param.run_id == Run.id, _named(col(Param.name), number))
 
 
-def _named(column: Any, name: str) -> ColumnElement[bool]:  # noqa: ANN401  a text column
-    lower = name.lower()
-    return or_(func.lower(column) == lower, func.lower(column).endswith(f".{lower}", autoescape=True))
+def _named(column: Any, number: NumberIs) -> ColumnElement[bool]:  # noqa: ANN401  a text column
+    lower = number.name.lower()
+    names = [lower, *(one.lower() for one in number.others)]
+    return or_(func.lower(column).in_(names), func.lower(column).endswith(f".{lower}", autoescape=True))
 
 
 def _compare(column: Any, op: Op, value: float) -> Any:  # noqa: ANN401  a condition on a column

@@ -194,15 +194,15 @@ def latest(
 
 
 def best(
-    session: Session, project_id: int, metric: str, goal: str, *, except_run: int | None = None,
+    session: Session, project_id: int, metrics: Sequence[str], goal: str, *, except_run: int | None = None,
     ended_before: datetime | None = None,
 ) -> Run | None:  # fmt: skip
-    """The run of a project with the best value of a metric; `goal` is "min" or "max"."""
+    """The run of a project with the best value of a metric by any of its names; `goal` is "min" or "max"."""
     value = col(MetricSummary.min) if goal == "min" else col(MetricSummary.max)
     query = (
         select(Run)
         .join(MetricSummary, col(MetricSummary.run_id) == col(Run.id))
-        .where(Run.project_id == project_id, MetricSummary.name == metric, value.is_not(None))
+        .where(Run.project_id == project_id, _named(metrics), value.is_not(None))
         .where(Run.visibility == "project")
     )
     if except_run is not None:
@@ -212,6 +212,13 @@ def best(
     return session.exec(
         query.order_by(value.asc() if goal == "min" else value.desc(), col(Run.id)).limit(1)
     ).first()
+
+
+def _named(metrics: Sequence[str]) -> ColumnElement[bool]:
+    """By one name as it is, by several in any case (aliases are kept in lower case)."""
+    if len(metrics) == 1:
+        return col(MetricSummary.name) == metrics[0]
+    return or_(col(MetricSummary.name) == metrics[0], func.lower(col(MetricSummary.name)).in_(metrics[1:]))
 
 
 def metric_names(session: Session, run_ids: Sequence[int]) -> list[str]:

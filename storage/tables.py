@@ -48,6 +48,7 @@ class Person(SQLModel, table=True):
     logins: list[str] = json_list()  # operating-system users that mean this person (`iam`)
     is_bot: bool = False
     is_guest: bool = False
+    settings: dict[str, Any] = json_map()  # "first" and "muted": ids of projects
     created_at: datetime = moment(optional=False)
 
 

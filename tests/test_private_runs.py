@@ -7,9 +7,10 @@ from local_workspace import ANA, BEN, DEV, RUNS, SECRET
 from running_bot import RunningBot, shown
 from sqlmodel import select
 
-from bot import buttons, commands, files
+from bot import commands, files
 from bot.errors import Forbidden, NotFound
 from bot.people import by_slack_id
+from bot.taps import Tap
 from storage.tables import Run
 
 
@@ -62,7 +63,7 @@ def test_a_start_that_is_wrong_elsewhere_still_keeps_its_run_private(bot: Runnin
 def test_a_button_that_carries_anothers_private_run_opens_nothing(bot: RunningBot) -> None:
     run = row(bot, bot.start("button-run", visibility="me"))
     with bot.services.database.session() as session:
-        tap = buttons.Tap(
+        tap = Tap(
             session=session,
             services=bot.services,
             person=by_slack_id(session, BEN, now=bot.clock()),

@@ -119,6 +119,7 @@ CREATE TABLE person (
     logins JSONB DEFAULT '[]' NOT NULL,
     is_bot BOOLEAN NOT NULL,
     is_guest BOOLEAN NOT NULL,
+    settings JSONB DEFAULT '{}' NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (id),
     UNIQUE (slack_id)
