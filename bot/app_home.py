@@ -1,5 +1,6 @@
 """App Home: what its person runs, has open and follows, gathered and published; projects put first, muted or archived."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from bot.sight import Sight
 from bot.views import run_view, run_views
 from bot.wiring import Services
 from storage import digest_queries, home_queries, run_queries
+from storage.next_steps import open_next_steps
 from storage.run_list import RunFilter, page_of_runs
 from storage.tables import Person, Project
 
@@ -23,6 +25,7 @@ CARDS = 10
 STEPS = 8
 DECISIONS = 6
 OWN_RUNS = 5
+COUNTED = 500
 RECENT = timedelta(days=60)
 
 
@@ -55,10 +58,8 @@ def publish(session: Session, services: Services, slack_id: str) -> None:
         run_views(session, own_ids, curves=True, parents=True),
         now=now,
         running=own,
-        steps=home_queries.told(
-            session, ids, "next_step", since=now - RECENT, most=STEPS, author_id=person.id
-        ),
-        decisions=home_queries.told(session, ids, "decision", since=now - RECENT, most=DECISIONS),
+        steps=open_next_steps(session, now=now, project_ids=ids, owner_id=person.id or 0, most=STEPS),
+        decisions=home_queries.decisions(session, ids, since=now - RECENT, most=DECISIONS),
         cards=_cards(session, shown[:CARDS], now=now),
         more=len(shown) - CARDS,
         muted=[(one.project.id or 0, one.project.name) for one in ranked if one.muted],
@@ -116,7 +117,9 @@ def _archived(session: Session, sight: Sight) -> int:
 
 def _cards(session: Session, ranked: Sequence[Ranked], *, now: datetime) -> list[ProjectCard]:
     ids = [one.project.id or 0 for one in ranked]
-    steps = home_queries.open_steps(session, ids, since=now - RECENT)
+    steps = Counter(
+        step.project_id for step in open_next_steps(session, now=now, project_ids=ids, most=COUNTED)
+    )
     return [
         ProjectCard(
             id=one.project.id or 0,
@@ -127,7 +130,7 @@ def _cards(session: Session, ranked: Sequence[Ranked], *, now: datetime) -> list
             running=one.life.running if one.life else 0,
             last_at=one.life.last_at if one.life else None,
             best=_best(session, one.project),
-            steps=steps.get(one.project.id or 0, 0),
+            steps=steps[one.project.id or 0],
         )
         for one in ranked
     ]

@@ -11,11 +11,9 @@ from bot.blocks import (
     actions,
     bold,
     button,
-    clip,
     code,
     context,
     divider,
-    escape,
     fit_block,
     header,
     line,
@@ -27,7 +25,8 @@ from bot.blocks import (
 from bot.numbers import ago, count, number
 from bot.run_messages import run_buttons, run_parent
 from bot.values import RunView
-from storage.home_queries import Told
+from storage.home_queries import Decided
+from storage.next_steps import NextStep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +49,8 @@ def home_view(
     *,
     now: datetime,
     running: int | None = None,
-    steps: Sequence[Told] = (),
-    decisions: Sequence[Told] = (),
+    steps: Sequence[NextStep] = (),
+    decisions: Sequence[Decided] = (),
     cards: Sequence[ProjectCard] = (),
     more: int = 0,
     muted: Sequence[tuple[int, str]] = (),
@@ -69,7 +68,7 @@ def home_view(
     if steps:
         blocks += [divider(), header("My open next steps")]
         blocks += [
-            section(said(step, now), accessory=button("Done", "home_done", str(step.item_id)))
+            section(step_text(step, now), accessory=button("Done", "home_done", str(step.item_id)))
             for step in steps
         ]
     blocks += [divider(), header("Projects")]
@@ -92,7 +91,7 @@ def home_view(
         blocks.append(context(" · ".join(rest)))
     if decisions:
         blocks += [divider(), header("Recent decisions")]
-        blocks += [section(said(decision, now, project=True)) for decision in decisions]
+        blocks += [section(decision_text(decision, now)) for decision in decisions]
     blocks += [
         divider(),
         context(
@@ -133,9 +132,15 @@ def menu(card: ProjectCard) -> Block:
     return {"type": "overflow", "action_id": "home_project", "options": choices}
 
 
-def said(told: Told, now: datetime, *, project: bool = False) -> str:
-    """A sentence of a note: whose, when, about what."""
-    who = line(told.author or "somebody", 40)
-    where = f" in {line(told.project, 40)}" if project else f" · {line(told.project, 40)}"
-    source = link(told.permalink, f"{who}, {ago(told.said_at, now)}" if project else ago(told.said_at, now))
-    return f"{clip(escape(' '.join(told.text.split())), 300)}\n{source}{where}"
+def step_text(step: NextStep, now: datetime) -> str:
+    """What somebody means to do next, and about what."""
+    run = f" #{step.run_number}" if step.run_number is not None else ""
+    about = link(step.permalink, line(f"{step.project}{run}", 60))
+    return f"{line(step.text, 300)}\n{about} · {ago(step.said_at, now)}"
+
+
+def decision_text(decision: Decided, now: datetime) -> str:
+    """What was decided, by whom, about what."""
+    about = link(decision.permalink, line(decision.project, 40))
+    who = line(decision.author or "somebody", 40)
+    return f"✅ {line(decision.text, 300)}\n{who} · {about} · {ago(decision.said_at, now)}"

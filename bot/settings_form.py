@@ -7,6 +7,7 @@ from datetime import time
 from typing import Any
 
 from bot.blocks import (
+    OPTION_VALUE,
     Block,
     actions,
     answers,
@@ -21,6 +22,7 @@ from bot.blocks import (
     flat,
     header,
     input_block,
+    length,
     line,
     modal,
     option,
@@ -83,7 +85,9 @@ def settings_modal(now: Chosen, choices: Choices, *, place: str) -> Block:
     kept = now.settings
     goals = "\n".join(f"{name}: {goal}" for name, goal in now.goals.items())
     aliases = "\n".join(f"{alias} = {name}" for alias, name in kept.aliases.items())
-    metrics = [option("Read from the runs", "-"), *(option(one, one) for one in choices.metrics[:99])]
+    # A name too long for an option would come back cut.
+    names = [one for one in choices.metrics if one.strip(" -") and length(one) <= OPTION_VALUE]
+    metrics = [option("Read from the runs", "-"), *(option(one, one) for one in names[:99])]
     runs = [option("None", "-"), *(option(label, str(ident)) for ident, label in choices.runs[:99])]
     languages = [option("Heard from the recording", "-"), *_options(LANGUAGES)]
     blocks = [

@@ -1,10 +1,9 @@
-"""What App Home shows of many projects at once: life on each, open next steps, decisions."""
+"""What App Home shows of many projects at once: life on each, and what was decided."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from storage.memory import Note, NoteRun, RationaleItem
@@ -23,10 +22,9 @@ class Life:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """A rationale item with who said it, where, when, and about which project."""
+class Decided:
+    """A decision with who said it, where, when, and about which project."""
 
-    item_id: int
     text: str
     author: str | None
     project: str
@@ -48,44 +46,28 @@ def lives(session: Session, project_ids: Sequence[int]) -> dict[int, Life]:
     }
 
 
-def open_steps(session: Session, project_ids: Sequence[int], *, since: datetime) -> dict[int, int]:
-    """How many next steps nobody has called done, by project."""
-    rows = session.exec(
-        select(Note.project_id, func.count())
-        .select_from(RationaleItem)
-        .join(Note, col(RationaleItem.note_id) == col(Note.id))
-        .where(*_shown(project_ids, "next_step", since), col(RationaleItem.closed_at).is_(None))
-        .group_by(col(Note.project_id))
+def decisions(session: Session, project_ids: Sequence[int], *, since: datetime, most: int) -> list[Decided]:
+    """The newest decisions of these projects; what was said about a private run stays out."""
+    private = (
+        select(NoteRun.note_id)
+        .join(Run, col(Run.id) == col(NoteRun.run_id))
+        .where(col(Run.visibility) == "me", col(NoteRun.note_id) == col(Note.id))
     )
-    return dict(rows.all())
-
-
-def told(
-    session: Session,
-    project_ids: Sequence[int],
-    role: str,
-    *,
-    since: datetime,
-    most: int,
-    author_id: int | None = None,
-) -> list[Told]:
-    """The newest items of a role, open ones where they can be closed; of one author where named."""
     query = (
         select(RationaleItem, Note, Person.name, func.min(col(NoteRun.run_id)))
         .join(Note, col(RationaleItem.note_id) == col(Note.id))
         .outerjoin(Person, col(Note.author_id) == col(Person.id))
         .outerjoin(NoteRun, col(NoteRun.note_id) == col(Note.id))
-        .where(*_shown(project_ids, role, since), col(RationaleItem.closed_at).is_(None))
+        .where(col(Note.project_id).in_(project_ids), col(Note.deleted_at).is_(None), ~private.exists())
+        .where(RationaleItem.role == "decision", RationaleItem.confidence >= SURE)
+        .where(col(Note.said_at) >= since)
         .group_by(col(RationaleItem.id), col(Note.id), col(Person.name))
         .order_by(col(Note.said_at).desc(), col(RationaleItem.start))
         .limit(most)
     )
-    if author_id is not None:
-        query = query.where(Note.author_id == author_id)
     names = dict(session.exec(select(Project.id, Project.name).where(col(Project.id).in_(project_ids))).all())
     return [
-        Told(
-            item_id=item.id or 0,
+        Decided(
             text=item.text,
             author=author,
             project=names[note.project_id],
@@ -95,20 +77,3 @@ def told(
         )
         for item, note, author, run_id in session.exec(query)
     ]
-
-
-def _shown(project_ids: Sequence[int], role: str, since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Words of these projects, but not about runs that are only their owner's."""
-    private = (
-        select(NoteRun.note_id)
-        .join(Run, col(Run.id) == col(NoteRun.run_id))
-        .where(col(Run.visibility) == "me", col(NoteRun.note_id) == col(Note.id))
-    )
-    return (
-        col(Note.project_id).in_(project_ids),
-        col(Note.deleted_at).is_(None),
-        col(Note.said_at) >= since,
-        col(RationaleItem.role) == role,
-        col(RationaleItem.confidence) >= SURE,
-        ~private.exists(),
-    )
