@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from bot import people
@@ -42,6 +43,9 @@ class Ranked:
 def publish(session: Session, services: Services, slack_id: str) -> None:
     """Bring somebody's Home up to date."""
     now = services.now()
+    # One at a time, so that what is published last is what is true.
+    lock = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
+    session.execute(lock, {"name": f"home {slack_id}"})
     person = people.by_slack_id(session, slack_id, now=now)
     sight = sight_of(session, person, slack_id, public=False, now=now)
     which = RunFilter(
