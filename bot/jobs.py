@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import procrastinate
 
-from bot import digests, inbox, memos, notes, reading
+from bot import digests, inbox, memos, notes, reading, similar
 from bot.wiring import Services
 from storage.database import conninfo
 from storage.jobs import retry_stalled as take_back
@@ -54,12 +54,17 @@ def tasks(services: Services) -> Mapping[str, Task]:
     def share_report(digest_id: int) -> None:
         digests.share_report(services, digest_id)
 
+    def find_similar(run_id: int) -> None:
+        with services.database.session() as session:
+            similar.find_similar(session, run_id, now=services.now())
+
     return {
         "hear_memo": hear_memo,
         "read_note": read_note,
         "handle_event": handle_event,
         "handle_slow_event": handle_slow_event,
         "share_report": share_report,
+        "find_similar": find_similar,
     }
 
 

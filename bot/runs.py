@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import outbox, people, search_index, threads
+from bot import outbox, people, search_index, similar, threads
 from bot.better import Judgement, judge
 from bot.draft import draft, infer_parent
 from bot.project_settings import settings_of
@@ -40,6 +40,7 @@ def announce(session: Session, run: Run, *, default_channel: str, now: datetime)
     if run.parent_id is None and run.parent_source is None:
         _infer_parent(session, run)
     search_index.index_runs(session, [run.id or 0])
+    similar.expect(session, run, now=now)
     view = run_view(session, run.id or 0, parents=True)
     message = run_parent(view, now=now)
     if run.visibility == "me":

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from bot import similar
 from nlp.terms import terms
 from nlp.values import Embedder
 from storage import run_search, search
@@ -45,6 +46,7 @@ def index_runs(session: Session, run_ids: Sequence[int]) -> None:
         own = (project, owner, run.name.replace("-", " "), run.intent, run.group, run.entry, subject)
         found[run.id or 0] = terms("\n".join(filter(None, (*own, *details.get(run.id or 0, ())))))
     run_search.index_runs(session, found)
+    similar.remember(session, run_ids)
 
 
 def embed_waiting(session: Session, embedder: Embedder, *, limit: int = 64) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import BigInteger, Column, DateTime, Index
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Index, Text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field
 
@@ -63,6 +63,11 @@ def search_terms() -> Any:  # noqa: ANN401
 def embedding() -> Any:  # noqa: ANN401
     """A MiniLM vector, 384 half-precision floats; null until the embedding job has run."""
     return Field(default=None, sa_column=Column(HALFVEC(EMBEDDING_SIZE), nullable=True))
+
+
+def text_list() -> Any:  # noqa: ANN401
+    """Strings, never null; searchable for those they share where the table has an index on them."""
+    return Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
 
 
 def terms_index(table: str) -> Index:

@@ -33,6 +33,7 @@ from storage.columns import (
     reference,
     search_terms,
     terms_index,
+    text_list,
 )
 
 RUN_STATES = ("running", "finished", "failed", "killed", "preempted", "lost")
@@ -83,6 +84,7 @@ class Run(SQLModel, table=True):
         Index("ix_run_private", "owner_id", postgresql_where=text("visibility = 'me'")),
         terms_index("run"),
         nearest_index("run"),
+        Index("ix_run_recipe", "recipe", postgresql_using="gin"),
         ROOM_FOR_UPDATES,
     )
 
@@ -113,6 +115,7 @@ class Run(SQLModel, table=True):
     ending: dict[str, Any] | None = json_optional()  # the exit event: cause, signal, error, last lines …
     readings: dict[str, Any] | None = json_optional()  # last resource readings (evidence for `lost`)
     announced: dict[str, Any] = json_map()  # what Slack was told already (best, end, question …)
+    recipe: list[str] = text_list()  # what it sets, means to do and is made of, to find runs that try the same
     terms: Any = search_terms()
     vector: Any = embedding()
 

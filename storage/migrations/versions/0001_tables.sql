@@ -264,6 +264,7 @@ CREATE TABLE run (
     ending JSONB,
     readings JSONB,
     announced JSONB DEFAULT '{}' NOT NULL,
+    recipe TEXT[] DEFAULT '{}' NOT NULL,
     terms TSVECTOR,
     vector HALFVEC(384),
     PRIMARY KEY (id),
@@ -285,6 +286,7 @@ CREATE INDEX ix_run_name ON run (name);
 CREATE INDEX ix_run_owner_id ON run (owner_id);
 CREATE INDEX ix_run_parent_id ON run (parent_id);
 CREATE INDEX ix_run_project_id_started_at ON run (project_id, started_at);
+CREATE INDEX ix_run_recipe ON run USING gin (recipe);
 CREATE INDEX ix_run_started_at ON run (started_at);
 CREATE INDEX ix_run_terms ON run USING gin (terms);
 CREATE INDEX ix_run_vector ON run USING hnsw (vector halfvec_cosine_ops);
