@@ -75,7 +75,9 @@ def find_similar(session: Session, run_id: int, *, now: datetime) -> int:
         if one.recipe.run_id in views
     ]
     message = similar_runs(run_view(session, run_id), told, now=now)
-    outbox.post(session, f"run:{run_id}:similar", place.channel, message, now=now, parent_key=place.parent_key)
+    outbox.post(
+        session, f"run:{run_id}:similar", place.channel, message, now=now, parent_key=place.parent_key
+    )
     return len(told)
 
 
@@ -86,7 +88,9 @@ def look(session: Session, run: Run, *, sight: Sight) -> list[Similar]:
         return []
     me = _recipe(dict(zip(queries.COLUMNS, (getattr(run, name) for name in queries.COLUMNS), strict=True)))
     entry = f"@entry={me.entry}" if me.entry else None
-    customs = Customs([_recipe(row) for row in queries.sample(session, run, entry=entry)], author=run.owner_id)
+    customs = Customs(
+        [_recipe(row) for row in queries.sample(session, run, entry=entry)], author=run.owner_id
+    )
     recent = queries.own_lately(session, run, since=run.started_at - RECENT)
     ancestors = _ancestors(session, run)
     if run.parent_id and run.parent_source != "inferred":

@@ -51,9 +51,7 @@ def sharing(
 
 def holding(session: Session, run: Run, tokens: Sequence[str]) -> list[Found]:
     """Runs of the project that have all of the tokens: duplicates are among them."""
-    query = _recipes().where(
-        Run.project_id == run.project_id, _recipe("@>", tokens), *_before(run)
-    )
+    query = _recipes().where(Run.project_id == run.project_id, _recipe("@>", tokens), *_before(run))
     return _all(session, query.order_by(col(Run.id).desc()).limit(20))
 
 

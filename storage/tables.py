@@ -115,7 +115,9 @@ class Run(SQLModel, table=True):
     ending: dict[str, Any] | None = json_optional()  # the exit event: cause, signal, error, last lines …
     readings: dict[str, Any] | None = json_optional()  # last resource readings (evidence for `lost`)
     announced: dict[str, Any] = json_map()  # what Slack was told already (best, end, question …)
-    recipe: list[str] = text_list()  # what it sets, means to do and is made of, to find runs that try the same
+    recipe: list[str] = (
+        text_list()
+    )  # what it sets, means to do and is made of, to find runs that try the same
     terms: Any = search_terms()
     vector: Any = embedding()
 

@@ -63,7 +63,17 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
              "warmup": 1000, "schedule": "cosine", "precision": "bf16", "activation": "gelu", "dropout": 0.0, "qk_norm": False},
 }  # fmt: skip
 IDEAS = {"vision": VISION, "text": TEXT}
-FILLER = ("", "", "", "baseline", "sanity check", "rerun after the fix", "again, with logging", "same but cleaner code", "quick test")
+FILLER = (
+    "",
+    "",
+    "",
+    "baseline",
+    "sanity check",
+    "rerun after the fix",
+    "again, with logging",
+    "same but cleaner code",
+    "quick test",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,14 @@ class Lab:
             **{"entry": "train.py", "code_id": self.code.id} | values,
         )
 
-    def starts(self, params: Mapping[str, Any], *, by: Person | None = None, at: datetime = NOW, **values: Any) -> Run:  # noqa: ANN401  any column
+    def starts(
+        self,
+        params: Mapping[str, Any],
+        *,
+        by: Person | None = None,
+        at: datetime = NOW,
+        **values: Any,  # noqa: ANN401
+    ) -> Run:
         run = self.past(params, by=by or self.ben, ago=NOW - at, **values)
         run.state, run.ended_at = "running", None
         runs.announce(self.session, run, default_channel="C0RUNS", now=at)
