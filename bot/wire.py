@@ -1,9 +1,12 @@
 """What training machines send (docs/wire.md), parsed into types at the edge; a bad record never spoils the good ones."""
 
+import base64
 import math
 import re
+import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
@@ -29,12 +32,12 @@ class _Wire(BaseModel):
 
 
 class Series(_Wire):
-    """Points of one metric, in columns."""
+    """Points of one metric, in columns: steps and milliseconds as differences, values as numbers or packed."""
 
     k: Name
-    s: list[float | None]
-    at: list[float]
-    v: list[float | Literal["nan", "inf", "-inf"]]
+    s: list[int]
+    ms: list[int]
+    v: list[float | Literal["nan", "inf", "-inf"]] | str
 
 
 class Batch(_Wire):
@@ -245,17 +248,34 @@ def parse_event(data: Mapping[str, Any]) -> Event:
 
 
 def parse_series(data: object) -> tuple[str, list[float], list[float], list[float]]:
-    """(name, steps, times, values) of equal length; a missing step becomes the point's place. Raises BadInput."""
+    """(name, steps, seconds, values) of equal length. Raises BadInput."""
     try:
         series = Series.model_validate(data)
     except ValidationError as error:
         raise BadInput(describe(error)) from error
-    if not len(series.s) == len(series.at) == len(series.v):
-        raise BadInput(f"{series.k}: s, at and v differ in length")
-    steps = [float(place) if step is None else step for place, step in enumerate(series.s)]
-    if not all(map(math.isfinite, steps)) or not all(map(math.isfinite, series.at)):
-        raise BadInput(f"{series.k}: steps and times must be finite numbers")
-    return _without_nul(series.k), steps, series.at, [float(value) for value in series.v]
+    values = _unpacked(series.k, series.v) if isinstance(series.v, str) else [float(v) for v in series.v]
+    if not len(series.s) == len(series.ms) == len(values):
+        raise BadInput(f"{series.k}: s, ms and v differ in length")
+    steps, moments = list(accumulate(series.s)), list(accumulate(series.ms))
+    if max(map(abs, steps + moments), default=0) >= 2**63:
+        raise BadInput(f"{series.k}: steps and times must fit into 64 bits")
+    times = [moment / 1000 for moment in moments]
+    return _without_nul(series.k), [float(step) for step in steps], times, values
+
+
+def _unpacked(name: str, packed: str) -> list[float]:
+    """Doubles from base64 of their bytes: all first bytes, all second ones, and so on."""
+    try:
+        planes = base64.b64decode(packed, validate=True)
+    except ValueError as error:
+        raise BadInput(f"{name}: v is neither a list nor base64") from error
+    count, rest = divmod(len(planes), 8)
+    if rest:
+        raise BadInput(f"{name}: packed values take eight bytes each")
+    raw = bytearray(len(planes))
+    for place in range(8):
+        raw[place::8] = planes[place * count : (place + 1) * count]
+    return list(struct.unpack(f"<{count}d", raw))
 
 
 def describe(error: ValidationError) -> str:

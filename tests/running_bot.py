@@ -96,8 +96,8 @@ class RunningBot:
 
     def log(self, project: str, run: str, metric: str, *values: float, who: str = ANA) -> None:
         """One value a step."""
-        at = self.clock().timestamp()
-        columns = {"k": metric, "s": list(range(len(values))), "at": [at] * len(values), "v": list(values)}
+        now, later = round(self.clock().timestamp() * 1000), len(values) - 1
+        columns = {"k": metric, "s": [0] + [1] * later, "ms": [now] + [0] * later, "v": list(values)}
         self.report(project, run, series=[columns], who=who)
 
     def finish(

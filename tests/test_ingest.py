@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import math
+import struct
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,8 +17,14 @@ from local_workspace import ANA
 from running_bot import RunningBot
 from sqlmodel import col, select
 
+from bot import wire
+from bot.errors import BadInput
+from runlore import batches
+from runlore.records import POINTS, Record
 from storage.series import read_series
 from storage.tables import MetricSummary, Param, Run
+
+GOLDEN = Path(__file__).parent / "data" / "wire"
 
 
 def send(bot: RunningBot, body: Any, token: str, **headers: str) -> tuple[int, dict[str, Any]]:  # noqa: ANN401  any JSON
@@ -53,7 +62,7 @@ def row(bot: RunningBot, uid: str) -> Run:
 
 def test_a_batch_is_taken_once_and_only_in_its_turn(bot: RunningBot) -> None:
     token = bot.token()
-    series = [{"k": "loss", "s": [0, 1], "at": [1.0, 2.0], "v": [0.5, 0.25]}]
+    series = [{"k": "loss", "s": [0, 1], "ms": [1000, 1000], "v": [0.5, 0.25]}]
     start = batch("ingest-order", "ingest-order-1", 0, {"t": "start", "config": {"opt": {"lr": 0.1}}})
     more = batch("ingest-order", "ingest-order-1", 1, series=series, count=2)
     assert send(bot, start, token)[1]["next"] == 1
@@ -81,8 +90,8 @@ def test_a_bad_record_is_named_and_the_good_ones_kept(bot: RunningBot) -> None:
         {"t": "note", "text": "kept"},
         {"t": "something new", "x": 1},
         series=[
-            {"k": "short", "s": [0, 1], "at": [1.0], "v": [1.0]},
-            {"k": "odd", "s": [0, 1, 2], "at": [1.0, 1.0, 1.0], "v": [1.0, "nan", "inf"]},
+            {"k": "short", "s": [0, 1], "ms": [1000], "v": [1.0]},
+            {"k": "odd", "s": [0, 1, 1], "ms": [1000, 0, 0], "v": [1.0, "nan", "inf"]},
         ],
     )
     status, answer = send(bot, body, bot.token())
@@ -97,6 +106,53 @@ def test_a_bad_record_is_named_and_the_good_ones_kept(bot: RunningBot) -> None:
         ).one()
     assert (summary.count, summary.min, summary.max) == (3, 1.0, 1.0)
     assert points(bot, "ingest-bad-1", "odd")[2] == float("inf")
+
+
+def test_the_golden_batch_of_the_hook_is_taken_whole(bot: RunningBot) -> None:
+    body = json.loads((GOLDEN / "batch-v1.json").read_text(encoding="utf-8"))
+    status, answer = send(bot, body, bot.token())
+    assert (status, answer["errors"], answer["next"]) == (200, [], body["count"])
+    assert points(bot, body["run"], "train/loss")[:2] == [2.3, 2.25]
+    assert points(bot, body["run"], "größe 🚀") == [7, -math.inf]
+    assert points(bot, body["run"], "val/acc") == [0.6931471824645996, 0.7310585975646973]
+    beat = json.loads((GOLDEN / "heartbeat-v1.json").read_text(encoding="utf-8"))
+    headers = {"Authorization": f"Bearer {bot.token()}"}
+    assert bot.web.post("/api/v1/heartbeat", json=beat, headers=headers).status_code == 200
+
+
+@given(
+    logged=st.lists(
+        st.tuples(st.integers(-(2**62), 2**62), st.floats(0, 4e9), st.floats(allow_nan=True)), min_size=1
+    )
+)
+def test_points_arrive_bit_for_bit_as_they_were_logged(logged: list[tuple[int, float, float]]) -> None:
+    records = [
+        Record(seq=place, kind=POINTS, end=0, value=(step, at, [("loss", value)]))
+        for place, (step, at, value) in enumerate(logged)
+    ]
+    body, _ = batches.batch({"project": "p", "run": "r"}, "s", records)
+    _, steps, times, values = wire.parse_series(json.loads(json.dumps(body["series"][0])))
+    assert steps == [float(step) for step, _, _ in logged]
+    assert all(abs(time - at) <= 0.0006 for time, (_, at, _) in zip(times, logged, strict=True))
+    for value, (_, _, was) in zip(values, logged, strict=True):
+        # -0.0 may become 0.0, and one NaN another: neither is told from the other by anybody.
+        assert struct.pack("d", value) == struct.pack("d", was) or value == was or value != was != was
+
+
+@pytest.mark.parametrize(
+    ("series", "error"),
+    [
+        ({"k": "loss", "s": [0], "ms": [0], "v": "no base64!"}, "neither a list nor base64"),
+        ({"k": "loss", "s": [0], "ms": [0], "v": "AAAA"}, "eight bytes each"),
+        ({"k": "loss", "s": [0], "ms": [0], "v": "AAAAAAAAAAAAAAAAAAAAAA=="}, "differ in length"),
+        ({"k": "loss", "s": [2**62, 2**62], "ms": [0, 0], "v": [1, 2]}, "64 bits"),
+        ({"k": "loss", "s": [0], "ms": [10**30], "v": [1]}, "64 bits"),
+        ({"k": "loss", "s": [0.5], "ms": [0], "v": [1]}, "s.0"),
+    ],
+)
+def test_a_series_that_cannot_be_read_says_why(series: dict[str, Any], error: str) -> None:
+    with pytest.raises(BadInput, match=error):
+        wire.parse_series(series)
 
 
 def test_a_projects_token_reports_to_its_project_only(bot: RunningBot) -> None:

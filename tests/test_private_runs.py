@@ -124,7 +124,7 @@ def test_an_unknown_record_with_a_time_beyond_all_bounds_is_kept(bot: RunningBot
 
 
 def test_a_series_whose_name_no_database_can_hold_is_mended_or_named(bot: RunningBot) -> None:
-    columns = {"s": [0], "at": [bot.clock().timestamp()], "v": [1.0]}
+    columns = {"s": [0], "ms": [round(bot.clock().timestamp() * 1000)], "v": [1.0]}
     told = [{**columns, "k": "loss\x00"}, {**columns, "k": "half\ud800"}]
     errors = bot.report("half", "half-a-char", series=told)["errors"]
     assert [error["error"].partition(":")[0] for error in errors] == ["k"]

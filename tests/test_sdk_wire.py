@@ -31,11 +31,15 @@ def golden_frames() -> bytes:
     frames += [
         records.frame(records.EVENT, json.dumps(event, separators=(",", ":")).encode()) for event in events
     ]
-    frames += [records.key_frame(0, "train/loss"), records.key_frame(1, "größe 🚀")]
+    names = ["train/loss", "größe 🚀", "val/acc"]
+    frames += [records.key_frame(number, name) for number, name in enumerate(names)]
     points = [
         (0, 1764000001.0, [(0, 2.3)]),
         (1, 1764000001.1, [(0, 2.25), (1, 7.0)]),
         (2, 1764000001.2, [(0, float("nan")), (1, float("-inf"))]),
+        # Many digits: the values of this one are packed.
+        (2, 1764000001.25, [(2, 0.6931471824645996)]),
+        (4, 1764000001.5, [(2, 0.7310585975646973)]),
     ]
     for step, at, pairs in points:
         payload = records._POINT.pack(step, at) + b"".join(records._PAIR.pack(*pair) for pair in pairs)

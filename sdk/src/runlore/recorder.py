@@ -156,6 +156,8 @@ class Run:
         self._alerted[str(title)] = now
         word = str(getattr(level, "value", level)).upper()
         self._event("alert", title=str(title), text=str(text), level=word if word in LEVELS else "INFO")
+        if self._sidecar is not None and self._pid == os.getpid():
+            self._sidecar.wake(b"w")
 
     def note(self, text: str) -> None:
         """Why this run is done, or what was seen: kept and found like a note typed in Slack."""
