@@ -51,6 +51,11 @@ class Source:
         """Where to go on after a restart."""
         return {"next": self.next, "segment": self._number, "first": self._first}
 
+    @property
+    def behind(self) -> bool:
+        """Whether there were more records at the last look than have been sent."""
+        return bool(self._read) or self._segment is None or self._segment.full or self._has_next()
+
     def take(self, *, final: bool = False) -> list[Record]:
         """The next records to send; the same ones until `ack`."""
         while not self._read:
@@ -90,9 +95,8 @@ class Source:
     def _turn_over(self, segment: Segment, final: bool) -> bool:
         if self._memory is not None:
             return False
-        path = os.path.join(self._directory, records.segment_name(self.stream, self._number + 1))
         settled = final or time.monotonic() - self._quiet_since > SETTLE_SECONDS
-        if not settled or not os.path.exists(path):
+        if not settled or not self._has_next():
             return False
         segment.poll(final=True)
         before = segment.path
@@ -101,6 +105,10 @@ class Source:
         with contextlib.suppress(OSError):
             os.unlink(before)
         return True
+
+    def _has_next(self) -> bool:
+        name = records.segment_name(self.stream, self._number + 1)
+        return self._memory is None and os.path.exists(os.path.join(self._directory, name))
 
     def _close(self) -> None:
         if self._segment is not None:

@@ -84,13 +84,17 @@ def _next_frame(data: bytes, start: int) -> int:
 
 
 class Segment:
-    """Reads one segment from its start, remembering names; `poll` goes on where the file had ended."""
+    """Reads one segment from its start, remembering names; `poll` goes on where the file had ended.
+
+    `at_end`: the last poll found nothing new; `full`: it found more than it may take at once.
+    """
 
     def __init__(self, path: str, first: int) -> None:
         self.path = path
         self.next = first
         self.damaged = 0
         self.at_end = False
+        self.full = False
         self._fd = os.open(path, os.O_RDONLY)
         self._position = 0
         self._tail = b""
@@ -104,7 +108,7 @@ class Segment:
         """The records written since the last call; `final` gives up on an incomplete tail."""
         stuck = bool(self._tail)
         chunk = os.pread(self._fd, limit, self._position + len(self._tail))
-        self.at_end = not chunk
+        self.at_end, self.full = not chunk, len(chunk) == limit
         data = self._tail + chunk
         found: list[Record] = []
         position = 0

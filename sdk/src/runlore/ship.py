@@ -47,7 +47,7 @@ class Shipper:
         self.known = False
 
     def ship(self, *, final: bool = False) -> bool:
-        """Send what there is, as long as the server takes it; True when nothing is left."""
+        """Send what there is, as long as the server takes it; True when nothing is left of what was there."""
         with self._lock:
             self._find_streams()
             left = False
@@ -56,6 +56,9 @@ class Shipper:
                     if not self._send(source, found[: self._limit]):
                         return False
                     left = True
+                    if not (final or source.behind):
+                        # What was written meanwhile makes a better batch later.
+                        break
             if left:
                 self._save()
             damaged = sum(source.damaged for source in self._sources.values())
