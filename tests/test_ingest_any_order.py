@@ -39,7 +39,20 @@ from storage.tables import Stream as KnownStream
 
 # What differs between any two runs: identities, and the moments at which the server heard of them.
 OWN = frozenset(
-    "id uid run_id project_id number started_at ended_at last_seen_at expected_by announced code_id environment_id".split()
+    [
+        "id",
+        "uid",
+        "run_id",
+        "project_id",
+        "number",
+        "started_at",
+        "ended_at",
+        "last_seen_at",
+        "expected_by",
+        "announced",
+        "code_id",
+        "environment_id",
+    ]
 )
 MOMENTS = frozenset(("at", "said_at", "first_seen_at", "last_at", "terms", "vector", "read_at", "length"))
 _numbers = count(1)
@@ -48,14 +61,22 @@ _numbers = count(1)
 def spooled(folder: Path, project: str, run: str, began: float) -> tuple[str, list[Record]]:
     """A run of every kind of record, written by the hook itself."""
     spool = Spool(str(folder), run=run, project=project, warn=lambda text: None)
-    spool.event("start", {"name": "otter", "config": {"opt": {"lr": 0.1}}, "tags": ["a"], "notes": "is it warm?"}, at=began)
+    spool.event(
+        "start",
+        {"name": "otter", "config": {"opt": {"lr": 0.1}}, "tags": ["a"], "notes": "is it warm?"},
+        at=began,
+    )
     spool.event("code", {"commit": "abc123", "branch": "main", "dirty": True, "diff": "+ x = 1\n"}, at=began)
-    spool.event("env", {"python": "3.11", "libraries": {"torch": "2.13.0"}, "hardware": {"cores": 2}}, at=began)
+    spool.event(
+        "env", {"python": "3.11", "libraries": {"torch": "2.13.0"}, "hardware": {"cores": 2}}, at=began
+    )
     for step in range(12):
         at = began + step
         spool.points(step, at, [("loss", 1.0 / (step + 1)), ("acc", step / 12)])
         spool.point(step, at, "loss", 0.1 * step)
-        spool.event("log", {"source": "stdout", "first_line": 2 * step, "lines": [f"step {step}", "…"]}, at=at)
+        spool.event(
+            "log", {"source": "stdout", "first_line": 2 * step, "lines": [f"step {step}", "…"]}, at=at
+        )
         if step % 3 == 0:
             spool.event("config", {"config": {"opt": {"lr": 0.1 / (step + 1)}}}, at=at)
             spool.event("alert", {"title": f"hot at {step}", "text": "look", "level": "WARN"}, at=at)
@@ -65,14 +86,28 @@ def spooled(folder: Path, project: str, run: str, began: float) -> tuple[str, li
             spool.event("note", {"text": f"seen at {step}"}, at=at)
             spool.event("progress", {"done": step, "total": 12}, at=at)
             spool.event("link", {"url": f"https://example.com/{step}", "title": "plot"}, at=at)
-            spool.event("artifact", {"name": "model.pt", "kind": "checkpoint", "location": f"/tmp/{step}", "size": step}, at=at)
+            spool.event(
+                "artifact",
+                {"name": "model.pt", "kind": "checkpoint", "location": f"/runs/{step}", "size": step},
+                at=at,
+            )
     spool.event("define", {"metric": "loss", "goal": "min"}, at=began + 12)
-    spool.event("dataset", {"name": "digits", "fingerprint": "sha256:1", "rows": 9, "columns": 2, "filters": "x > 1"}, at=began)
+    spool.event(
+        "dataset",
+        {"name": "digits", "fingerprint": "sha256:1", "rows": 9, "columns": 2, "filters": "x > 1"},
+        at=began,
+    )
     spool.event("summary", {"summary": {"best": 0.5}}, at=began + 12)
-    spool.event("warning", {"resource": "memory", "text": "memory at 92 %", "used": 9.0, "limit": 10.0}, at=began + 12)
+    spool.event(
+        "warning", {"resource": "memory", "text": "memory at 92 %", "used": 9.0, "limit": 10.0}, at=began + 12
+    )
     spool.event("something new", {"of": "a newer SDK"}, at=began + 12)
     spool.event("finish", {"exit_code": 1, "failed": True}, at=began + 13)
-    spool.event("exit", {"state": "failed", "cause": "KeyError: 'x'", "exit_code": 1, "evidence": "finish"}, at=began + 13)
+    spool.event(
+        "exit",
+        {"state": "failed", "cause": "KeyError: 'x'", "exit_code": 1, "evidence": "finish"},
+        at=began + 13,
+    )
     return spool.stream, Source(str(folder), spool.stream, {}).take(final=True)  # fmt: skip
 
 
@@ -107,7 +142,9 @@ def everything(bot: RunningBot, project: str, uid: str, stream: str) -> dict[str
         kept["next"] = session.get_one(KnownStream, stream).next_seq
         kept["code"] = plain(session.get_one(CodeVersion, run.code_id))
         kept["environment"] = plain(session.get_one(Environment, run.environment_id))
-        names = [row.name for row in session.exec(select(MetricSummary).where(MetricSummary.run_id == run.id))]
+        names = [
+            row.name for row in session.exec(select(MetricSummary).where(MetricSummary.run_id == run.id))
+        ]
         series = {name: read_series(session, run.id or 0, name) for name in sorted(names)}
         kept["points"] = {name: (list(one.steps), list(one.values)) for name, one in series.items()}
         kept["log"] = [line.text for line in read_log(session, run.id or 0, source="stdout")]
