@@ -3,7 +3,19 @@
 import json
 from collections.abc import Callable, Mapping
 
-from bot import commands, corrections, digest_status, files, likes, log_files, logins, notes, outbox, runs
+from bot import (
+    commands,
+    corrections,
+    digest_status,
+    files,
+    likes,
+    log_files,
+    logins,
+    notes,
+    outbox,
+    questions,
+    runs,
+)
 from bot.answer_messages import answer_message
 from bot.ask import ask
 from bot.asking import sees_run, sight_of
@@ -230,6 +242,28 @@ def _step_done(tap: Tap) -> None:
     tap.answer(Message(text=f"Done: {escape(words[:200])}"))
 
 
+def _goal(goal: str) -> Callable[[Tap], None]:
+    def choose(tap: Tap) -> None:
+        tap.answer(questions.set_goal(tap.session, tap.value, goal, tap.person, tap.sight()), replace=True)
+
+    return choose
+
+
+def _move_project(tap: Tap) -> None:
+    run, project = questions.move(tap.session, tap.value, tap.person, tap.sight(), now=tap.now)
+    runs.announce(tap.session, run, default_channel=tap.services.default_channel, now=tap.now)
+    tap.answer(Message(text=f"Moved: it is {escape(project.name)}/{run.number} now."), replace=True)
+
+
+def _new_project(tap: Tap) -> None:
+    tap.answer(Message(text="All right, a new project."), replace=True)
+
+
+def _compare_sweep(tap: Tap) -> None:
+    seen = [tap.run(int(one)).id or 0 for one in tap.value.split(",") if one.isdigit()]
+    tap.answer(commands.compare_runs(tap.session, seen))
+
+
 def _confirm_login(tap: Tap) -> None:
     tap.answer(logins.confirm(tap.session, tap.value, tap.person, now=tap.now), replace=True)
 
@@ -280,5 +314,10 @@ ACTIONS: Mapping[str, Callable[[Tap], None]] = {
     "digest_status": _add_status,
     "digest_done": _step_done,
     "login_confirm": _confirm_login,
+    "goal_max": _goal("max"),
+    "goal_min": _goal("min"),
+    "project_move": _move_project,
+    "project_new": _new_project,
+    "sweep_compare": _compare_sweep,
     **HOME_ACTIONS,
 }

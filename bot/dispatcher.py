@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from bot import limits
 from bot.errors import SlackBusy, SlackDoubtful, SlackRefused
 from bot.messenger import Messenger
-from bot.outbox import NOTIFY
+from bot.outbox import NOTIFY, NotYet
 from bot.values import Message
 from storage.database import Database, conninfo
 from storage.memory import Outbox, Thread
@@ -121,7 +121,7 @@ class Dispatcher:
             doubtful = row.state == "sending" and row.method == "chat.postMessage"
             try:
                 body = self._resolve(session, row, now)
-            except _NotYet:
+            except NotYet:
                 return False
             except SlackRefused as refusal:
                 row.state, row.error = "dropped", refusal.error
@@ -268,16 +268,12 @@ class _Outcome:
         self.result, self.refused, self.retry_in, self.unsent = result, refused, retry_in, unsent
 
 
-class _NotYet(Exception):
-    """The message this one hangs on was not sent yet."""
-
-
 def _place(session: Session, key: str) -> dict[str, Any]:
     row = session.exec(select(Outbox).where(Outbox.key == key)).first()
     if row is None or row.state in ("refused", "dropped"):
         raise SlackRefused("its thread could not be posted")
     if not row.result or not row.result.get("ts"):
-        raise _NotYet
+        raise NotYet
     return row.result
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 from sqlmodel import Session, col, select
 
-from bot import outbox, people, runs, wire
+from bot import outbox, people, questions, runs, wire
 from bot.errors import BadInput, Forbidden
 from bot.redact import redact, redact_all
 from bot.tokens import Bearer
@@ -18,7 +18,6 @@ from storage import ingest_queries as rows
 from storage.jobs import defer
 from storage.logs import append_log
 from storage.memory import Channel, Note, NoteRun
-from storage.run_queries import message_key
 from storage.series import append_metrics
 from storage.tables import Artifact, Link, Person, Project, Run, RunEvent
 
@@ -62,7 +61,8 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
     errors = _events(intake, batch.events, who) + _series(intake, batch)
     rows.advance_stream(session, stream, batch.first + batch.count, clock_offset=offset)
     _tell(intake, services, batch)
-    return _answer(session, run, project, stream.next_seq, errors, is_new=is_new)
+    near = questions.ask_spelling(session, run, project, now=now) if is_new else None
+    return _answer(session, run, project, stream.next_seq, errors, is_new=is_new, near=near)
 
 
 def beat(session: Session, heartbeat: wire.Heartbeat, who: Bearer, services: Services) -> dict[str, str]:
@@ -376,9 +376,10 @@ def _named(session: Session, run: Run, name: str) -> Run | None:
 
 
 def _answer(
-    session: Session, run: Run, project: Project, next_seq: int, errors: list[dict[str, Any]], *, is_new: bool
-) -> dict[str, Any]:
-    place = outbox.sent(session, message_key(run.id or 0)) or {}
+    session: Session, run: Run, project: Project, next_seq: int, errors: list[dict[str, Any]], *,
+    is_new: bool, near: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    place = (outbox.sent(session, run.told_in) if run.told_in else None) or {}
     channel = session.get(Channel, place.get("channel") or project.channel_id or "")
     ref = f"{project.name}/{run.number}"
     return {
@@ -393,6 +394,6 @@ def _answer(
             "permalink": place.get("permalink"),
             "message": f"{ref} → #{channel.name}" if channel else ref,
             "new_project": is_new,
-            "nearest_project": rows.nearest_project(session, project.name) if is_new else None,
+            "nearest_project": near,
         },
     }

@@ -213,8 +213,7 @@ def _say_for(session: Session, services: Services, person: Person, run: Run, tex
     session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
     session.flush()
     notes.read_again(session, note)
-    project = session.get(Project, run.project_id)
-    place = place_of(session, project, run) if project else None
+    place = place_of(session, run)
     if place is not None:
         message = note_card(note_view(notes.bundle_of(session, note)), run_view(session, run.id or 0))
         key = notes.CARD.format(note.id)

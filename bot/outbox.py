@@ -13,6 +13,10 @@ from storage.memory import Outbox
 NOTIFY = "outbox"
 
 
+class NotYet(Exception):
+    """What a message needs to know is not in Slack yet."""
+
+
 def post(
     session: Session,
     key: str,
@@ -120,6 +124,16 @@ def remove(session: Session, target_key: str, channel: str, *, now: datetime) ->
         now=now,
         target_key=target_key,
     )
+
+
+def known(session: Session, key: str) -> bool:
+    """Whether this was told, or is about to be."""
+    return session.exec(select(Outbox.id).where(Outbox.key == key)).first() is not None
+
+
+def waits(session: Session, key: str) -> bool:
+    """Whether a post is on its way to Slack."""
+    return session.exec(select(Outbox.state).where(Outbox.key == key)).first() in ("waiting", "sending")
 
 
 def sent(session: Session, key: str) -> dict[str, Any] | None:

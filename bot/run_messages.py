@@ -23,7 +23,7 @@ from bot.blocks import (
     section,
 )
 from bot.blocks import mention as called
-from bot.draft import Draft, differences, summary
+from bot.draft import Draft, differences, quick_failure, summary
 from bot.numbers import ago, as_number, count, duration, number, percent, progress_bar, size, sparkline
 from bot.values import Blocks, Message, RunView
 from bot.verdicts import (
@@ -65,8 +65,10 @@ def run_title(run: RunView) -> str:
     return bold(link(run.permalink, escape(title(run))))
 
 
-def run_parent(run: RunView, *, now: datetime, note_count: int = 0) -> Message:
-    """The parent of a run's thread, edited as the run moves."""
+def run_parent(
+    run: RunView, *, now: datetime, note_count: int = 0, attempts: Sequence[RunView] = ()
+) -> Message:
+    """The message of a run, edited as it moves; `attempts` are the quick failures just before it."""
     state = [run.state, name_of(run.owner)]
     seconds = lasted(run, now)
     if seconds is not None:
@@ -81,6 +83,11 @@ def run_parent(run: RunView, *, now: datetime, note_count: int = 0) -> Message:
         how = ending(run).removeprefix(f"{ref(run)} ")
         lines.append(escape(how[:1].upper() + how[1:]))
     blocks: Blocks = [section("\n".join(lines))]
+    if attempts:
+        why = error_name(attempts[-1]) or attempts[-1].state
+        blocks.append(context(f"After {count(len(attempts), 'quick attempt')}, last: {line(why, 120)}"))
+    if quick_failure(run) and (printed := code_block(last_lines(run)[-6:], 800)):
+        blocks.append(section(printed))
     if run.intent:
         blocks.append(section(quote(run.intent, 300)))
     if changed := changed_line(run):
@@ -165,7 +172,8 @@ def run_ended(run: RunView, judgement: Judgement, *, now: datetime, mention: boo
     """The end with its verdict; a bad one with its cause, last lines, and how to go on."""
     verdict = short_ending(run, judgement)
     owner = called(run.owner) if mention else name_of(run.owner)
-    words = [f"{sign(run)} {bold(link(run.permalink, verdict))}"]
+    best = run.state == "finished" and judgement.is_new_best
+    words = [f"{'🏆' if best else sign(run)} {bold(link(run.permalink, verdict))}"]
     if run.state == "finished":
         blocks: Blocks = [section(words[0]), context(" · ".join([line(run.name, 60), owner]))]
         if changed := changed_line(run):
@@ -221,7 +229,7 @@ def run_warning(run: RunView, resource: str, text: str) -> Message:
 
 
 def new_best(run: RunView, judgement: Judgement) -> Message:
-    """A run beats all before it."""
+    """A run that goes on beats all before it."""
     text = escape(f"{ref(run)} is the new best: {standing(judgement) or ''}".removesuffix(", new best"))
     words = [f"🏆 {bold(link(run.permalink, text))}"]
     if changed := changed_line(run):
@@ -269,8 +277,15 @@ def attempts(runs: Sequence[RunView]) -> Message:
     return fit(Message(text=escape(head), blocks=[*blocks, run_buttons(last, "run_logs")]))
 
 
-def project_board(project_name: str, runs: Sequence[RunView], *, now: datetime) -> Message:
-    """The parent of a project's thread: what runs, what is best, what ended last."""
+def project_board(
+    project_name: str,
+    runs: Sequence[RunView],
+    *,
+    now: datetime,
+    earlier: str | None = None,
+    later: str | None = None,
+) -> Message:
+    """The parent of a project's thread: what runs, what is best, what ended last; and the threads beside it."""
     running = [run for run in runs if run.state == "running"]
     ended = [run for run in runs if run.state != "running"]
     ended.sort(key=lambda run: run.ended_at or run.started_at, reverse=True)
@@ -280,10 +295,15 @@ def project_board(project_name: str, runs: Sequence[RunView], *, now: datetime) 
         told += f", best {line(metric_words(judge(best)) or '', 120)} (#{best.number})"
     name = line(project_name, 36)
     blocks: Blocks = [section(f"📌 {bold(name)}  {told}")]
+    if later:
+        blocks = [section(f"📌 {bold(name)}  {link(later, 'goes on in a new thread')}")]
+        told = "goes on in a new thread"
     if rows := [board_row(run, now) for run in [*running, *ended][:BOARD_ROWS]]:
         blocks.append(section("\n".join(rows)))
     if (more := len(runs) - BOARD_ROWS) > 0:
         blocks.append(context(f"and {count(more, 'more run')}: {code(f'/runs list project:{project_name}')}"))
+    if earlier:
+        blocks.append(context(link(earlier, "Earlier runs")))
     return fit(Message(text=f"{name}: {told}", blocks=blocks))
 
 

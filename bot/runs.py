@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import outbox, people, search_index, similar, threads
+from bot import directory, outbox, people, questions, search_index, similar, threads, together
 from bot.better import Judgement, judge
 from bot.draft import draft, infer_parent
 from bot.project_settings import settings_of
@@ -16,19 +16,18 @@ from bot.run_messages import (
     run_alert,
     run_ended,
     run_parent,
-    run_recovered,
     run_warning,
 )
 from bot.values import Message, RunView
 from bot.views import run_view, run_views
 from storage import run_queries
-from storage.memory import Thread
-from storage.run_queries import message_key
 from storage.series import merge_chunks
 from storage.tables import Person, Project, Run
 
 LOST_AFTER = timedelta(seconds=60)  # past the promised sign of life
 LOUD_AFTER = timedelta(minutes=5)  # failures of longer runs go to the channel and name the owner
+LOST_CALLS_AFTER = timedelta(minutes=10)
+BEST_AFTER = timedelta(minutes=30)
 MATTERS_AFTER = timedelta(hours=1)
 SIBLINGS = 50
 ENDED = ("finished", "failed", "killed", "preempted", "lost")
@@ -37,6 +36,8 @@ ENDED = ("finished", "failed", "killed", "preempted", "lost")
 def announce(session: Session, run: Run, *, default_channel: str, now: datetime) -> None:
     """Tell that a run started: its message is posted once, however often it is resumed."""
     project = _project(session, run)
+    if project.channel_id is None and (shared := directory.channel_by_name(session, default_channel)):
+        project.channel_id = shared.id  # who may see it follows from where it is talked about
     if run.parent_id is None and run.parent_source is None:
         _infer_parent(session, run)
     search_index.index_runs(session, [run.id or 0])
@@ -45,19 +46,11 @@ def announce(session: Session, run: Run, *, default_channel: str, now: datetime)
     message = run_parent(view, now=now)
     if run.visibility == "me":
         owner = session.get(Person, run.owner_id) if run.owner_id else None
-        if owner is None or owner.slack_id is None:
-            return  # nobody to show it to: a private run never goes to a channel
-        key = message_key(run.id or 0)
-        session.add(
-            Thread(
-                project_id=run.project_id,
-                run_id=run.id,
-                channel_id=owner.slack_id,
-                outbox_key=key,
-                opened_at=now,
-            )
-        )
-        outbox.post(session, key, owner.slack_id, message, now=now)
+        if owner is not None and owner.slack_id is not None:  # a private run never goes to a channel
+            threads.open_own(session, run, message, channel=owner.slack_id, now=now)
+        return
+    if together.join(session, run, now=now):
+        refresh(session, run, now=now, urgent=True)
         return
     threads.open_run(session, project, run, message, channel=project.channel_id or default_channel, now=now)
     threads.refresh_board(session, project, now=now)
@@ -65,13 +58,12 @@ def announce(session: Session, run: Run, *, default_channel: str, now: datetime)
 
 def refresh(session: Session, run: Run, *, now: datetime, urgent: bool = False) -> None:
     """Bring the run's message and its project's board up to date, soon."""
-    project = _project(session, run)
-    place = threads.place_of(session, project, run)
-    if place is None:
+    place = threads.place_of(session, run)
+    if place is None or run.told_in is None:
         return
-    outbox.edit(session, message_key(run.id or 0), place.channel, {"run": run.id}, now=now, urgent=urgent)
+    outbox.edit(session, run.told_in, place.channel, {"run": run.id}, now=now, urgent=urgent)
     if urgent:
-        threads.refresh_board(session, project, now=now)
+        threads.refresh_board(session, _project(session, run), now=now)
 
 
 def end(
@@ -90,6 +82,9 @@ def end(
     if run.state == state and run.ended_at is not None:
         run.ending = dict(ending) if ending else run.ending
         return
+    # Its message may have become that of a sweep meanwhile.
+    session.refresh(run, ["told_in", "group", "announced"], with_for_update={"key_share": True})
+    was_lost = run.state == "lost"
     run.state, run.ended_at = state, max(run.started_at, min(at or run.ended_at or now, now))
     run.expected_by = None
     if ending:
@@ -97,21 +92,40 @@ def end(
     session.flush()
     search_index.index_runs(session, [run.id or 0])
     merge_chunks(session, run.id or 0)
-    view = run_view(session, run.id or 0, notes=True, curves=True, parents=True)
+    if state != "lost":  # a run that fell silent says so where it stands; `tell_lost` calls its owner
+        _tell_end(session, run, now=now, told_lost=was_lost and _lost_told(run))
+    refresh(session, run, now=now, urgent=True)
+
+
+def _tell_end(session: Session, run: Run, *, now: datetime, told_lost: bool) -> None:
+    """The reply with the verdict, where its thread is to hear of it."""
+    bad = run.state in ("failed", "killed")
+    loud = bad and (run.ended_at or now) - run.started_at > LOUD_AFTER
+    if bad and told_lost:
+        # Its owner was called already: what is known better now takes the place of what was said.
+        _edit(session, run, f"lost:{_lives(run)}", {"ended": run.id}, now=now)
+        return
+    if told_lost:
+        _edit(session, run, f"lost:{_lives(run)}", {"recovered": run.id}, now=now)
+    if together.ended_at_once(run):
+        together.fold(session, run, now=now)
+        return
+    swept = together.in_sweep(session, run)
+    if swept and (not loud or together.loud_already(session, run)):
+        return
+    view = run_view(session, run.id or 0, parents=True)
     judgement = _judge(session, run, view)
     told = settings_of(_project(session, run)).told
-    loud = state in ("failed", "killed", "lost") and run.ended_at - run.started_at > LOUD_AFTER
-    owner = session.get(Person, run.owner_id) if run.owner_id else None
-    calls = loud and "mention" in told and not people.has_muted(owner, run.project_id)
-    message = run_ended(view, judgement, now=now, mention=calls)
-    loud = loud and state != "lost" and "failure" in told
-    _reply(session, run, _once_a_life(run, f"ended:{state}"), message, now=now, broadcast=loud)
-    if judgement.is_new_best and state == "finished" and "best" in told and not run.announced.get("best"):
+    message = run_ended(view, judgement, now=now, mention=loud and _calls(session, run))
+    broadcast = loud and "failure" in told
+    _reply(session, run, _once_a_life(run, f"ended:{run.state}"), message, now=now, broadcast=broadcast)
+    if loud:
+        run.announced = run.announced | {"loud": now.isoformat()}
+    if judgement.is_new_best and run.state == "finished":
         run.announced = run.announced | {"best": now.isoformat()}
-        _reply(session, run, "best", new_best(view, judgement), now=now)
     if "question" in told:
         _ask_why(session, run, view, judgement, now=now)
-    refresh(session, run, now=now, urgent=True)
+    questions.ask_goal(session, run, view, now=now)
 
 
 def alive(
@@ -122,10 +136,11 @@ def alive(
     if readings:
         run.readings = dict(readings) | {"at": now.timestamp()}
     if run.state == "lost":
-        back = _once_a_life(run, "recovered")
+        if _lost_told(run):
+            away = (now - (run.ended_at or now)).total_seconds()
+            _edit(session, run, f"lost:{_lives(run)}", {"recovered": run.id, "away": away}, now=now)
         _live_on(run)
         session.flush()
-        _reply(session, run, back, run_recovered(run_view(session, run.id or 0)), now=now)
         refresh(session, run, now=now, urgent=True)
     if run.state == "running":
         run.expected_by = now + timedelta(seconds=next_in)
@@ -175,6 +190,60 @@ def sweep_lost(session: Session, *, now: datetime) -> int:
     return len(overdue)
 
 
+def tell_lost(session: Session, *, now: datetime) -> int:
+    """Call the owners of runs that have been silent for ten minutes; most come back before that."""
+    silent = session.exec(
+        select(Run)
+        .where(Run.state == "lost", col(Run.ended_at) <= now - LOST_CALLS_AFTER)
+        .where(col(Run.ended_at) > now - timedelta(days=1))
+        .with_for_update(skip_locked=True)
+    ).all()
+    told = 0
+    for run in silent:
+        long = run.ended_at is not None and run.ended_at - run.started_at > LOUD_AFTER
+        swept = together.in_sweep(session, run) and together.loud_already(session, run)
+        if _lost_told(run) or not long or swept:
+            continue
+        run.announced = run.announced | {"lost": _lives(run), "loud": now.isoformat()}
+        view = run_view(session, run.id or 0)
+        message = run_ended(view, judge(view), now=now, mention=_calls(session, run))
+        _reply(session, run, f"lost:{_lives(run)}", message, now=now)
+        told += 1
+    return told
+
+
+def tell_best(session: Session, *, now: datetime) -> int:
+    """A run that has run for half an hour and beats all before it is told before its end, once."""
+    going = session.exec(
+        select(Run)
+        .where(Run.state == "running", col(Run.started_at) <= now - BEST_AFTER, Run.visibility == "project")
+        .where(col(Run.announced)["best"].is_(None), col(Run.told_in).is_not(None))
+        .with_for_update(skip_locked=True)
+    ).all()
+    told = 0
+    for run in going:
+        if together.in_sweep(session, run) or "best" not in settings_of(_project(session, run)).told:
+            continue
+        view = run_view(session, run.id or 0, parents=True)
+        judgement = _judge(session, run, view)
+        if judgement.is_new_best:
+            run.announced = run.announced | {"best": now.isoformat()}
+            _reply(session, run, "best", new_best(view, judgement), now=now)
+            told += 1
+    return told
+
+
+def _calls(session: Session, run: Run) -> bool:
+    """Whether a bad end calls the run's owner."""
+    owner = session.get(Person, run.owner_id) if run.owner_id else None
+    told = settings_of(_project(session, run)).told
+    return "mention" in told and not people.has_muted(owner, run.project_id)
+
+
+def _lost_told(run: Run) -> bool:
+    return run.announced.get("lost") == _lives(run)
+
+
 def alert(session: Session, run: Run, *, title: str, body: str, level: str, key: str, now: datetime) -> None:
     """Something the training code wants told."""
     view = run_view(session, run.id or 0)
@@ -191,17 +260,16 @@ def _reply(
     session: Session, run: Run, what: str, message: Message, *, now: datetime, broadcast: bool = False
 ) -> None:
     """Say something about a run once, in its thread."""
-    place = threads.place_of(session, _project(session, run), run)
+    place = threads.place_of(session, run)
     if place is not None:
-        outbox.post(
-            session,
-            f"run:{run.id}:{what}",
-            place.channel,
-            message,
-            now=now,
-            parent_key=place.parent_key,
-            broadcast=broadcast,
-        )
+        threads.reply(session, place, f"run:{run.id}:{what}", message, now=now, broadcast=broadcast)
+
+
+def _edit(session: Session, run: Run, what: str, spec: Mapping[str, Any], *, now: datetime) -> None:
+    """Something said about a run before turned out otherwise."""
+    place = threads.place_of(session, run)
+    if place is not None:
+        outbox.edit(session, f"run:{run.id}:{what}", place.channel, dict(spec), now=now, urgent=True)
 
 
 def _judge(session: Session, run: Run, view: RunView) -> Judgement:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bot import digests, directory, jobs, runs
+from bot import digests, directory, jobs, runs, together
 from bot.wiring import Services
 from storage.database import ensure_partitions
 
@@ -21,6 +21,7 @@ def build_scheduler(services: Services) -> BackgroundScheduler:
     ticks: list[tuple[Callable[[], object], float]] = [
         (lambda: claim_digests(services), 15),
         (lambda: sweep_lost(services), 5),
+        (lambda: tell_late(services), 20),
         (lambda: jobs.retry_stalled(services), 5),
         (lambda: directory.reconcile(services), 3600),
         (lambda: make_partitions(services), 86_400),
@@ -42,6 +43,13 @@ def sweep_lost(services: Services) -> int:
     """Notice runs that fell silent."""
     with services.database.session() as session:
         return runs.sweep_lost(session, now=services.now())
+
+
+def tell_late(services: Services) -> None:
+    """What is told only once it has lasted: silence, a sweep that is over, a best that holds."""
+    for tell in (runs.tell_lost, together.tell_ended_sweeps, runs.tell_best):
+        with services.database.session() as session:
+            tell(session, now=services.now())
 
 
 def make_partitions(services: Services) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from bot.better import goal_of, is_seed, key_of, value_of
+from bot.better import Judgement, goal_of, is_seed, key_of, value_of
 from bot.blocks import actions, bold, button, code, context, escape, fit, flat, line, link, name_of, section
 from bot.draft import HOUSEKEEPING
 from bot.importance import Importance
 from bot.numbers import count, number, setting
 from bot.values import Blocks, Message, RunView
-from bot.verdicts import sign
+from bot.verdicts import sign, standing
 
 LEADERS = 5
 TOLD = 4
@@ -41,6 +41,29 @@ def sweep(
         blocks.append(context(f"Rank correlation with {code(metric or '', 60)}: {told}"))
     ids = ",".join(str(run.id) for run in leaders[:10])
     if len(leaders) > 1:
+        blocks.append(actions(button("Compare the best", "sweep_compare", ids)))
+    return fit(Message(text=escape(head), blocks=blocks))
+
+
+def sweep_ended(project: str, group: str, runs: Sequence[RunView], judgement: Judgement | None) -> Message:
+    """What came out of a sweep, once nothing of it runs."""
+    name = f"{flat(project, 36)} sweep {flat(group, 40)}"
+    bad = [run for run in runs if run.state != "finished"]
+    metric = sweep_metric(runs)
+    leaders = ranked(runs, metric) if metric else []
+    head = f"{name} is over: {count(len(runs), 'run')}"
+    if leaders and judgement:
+        head = f"{name} is over: {standing(judgement)} (#{leaders[0].number} of {len(runs)})"
+    best = bool(judgement and judgement.is_new_best)
+    words = [f"{'🏆' if best else '🧪'} {bold(escape(head))}"]
+    if leaders and metric:
+        words.append(leader_row(0, leaders[0], metric, varied_params(runs)))
+    if bad:
+        states = {state: sum(run.state == state for run in bad) for state in [run.state for run in bad]}
+        words.append(line(", ".join(f"{amount} {state}" for state, amount in states.items()), 200))
+    blocks: Blocks = [section("\n".join(words))]
+    if len(leaders) > 1:
+        ids = ",".join(str(run.id) for run in leaders[:10])
         blocks.append(actions(button("Compare the best", "sweep_compare", ids)))
     return fit(Message(text=escape(head), blocks=blocks))
 

@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement, and_, update
 from sqlmodel import Session, col, select
 
 from bot import outbox
 from bot.values import Message
-from storage.memory import Thread
+from storage.memory import Outbox, Thread
 from storage.run_queries import message_key
 from storage.tables import Project, Run
 
 ROLL_OVER_AFTER = timedelta(days=7)
 ROLL_OVER_REPLIES = 200
+BOARD = "board:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,36 +29,57 @@ def open_run(
     session: Session, project: Project, run: Run, message: Message, *, channel: str, now: datetime
 ) -> None:
     """Post a run's message: a thread of its own, or a reply in its project's thread."""
-    key = message_key(run.id or 0)
+    key = run.told_in = _own_key(session, run)
     if project.threading == "run":
-        session.add(
-            Thread(
-                project_id=project.id or 0, run_id=run.id, channel_id=channel, outbox_key=key, opened_at=now
-            )
-        )
-        outbox.post(session, key, channel, message, now=now)
+        open_own(session, run, message, channel=channel, now=now)
         return
     board = _board(session, project, channel=channel, now=now)
-    board.replies += 1
-    outbox.post(session, key, board.channel_id, message, now=now, parent_key=board.outbox_key)
+    place = Place(channel=board.channel_id, parent_key=board.outbox_key)
+    reply(session, place, key, message, now=now)
 
 
-def place_of(session: Session, project: Project, run: Run) -> Place | None:
-    """Where replies about a run go; None when it was never announced."""
-    own = session.exec(select(Thread).where(Thread.run_id == run.id)).first()
-    if own is not None:
-        return Place(channel=own.channel_id, parent_key=own.outbox_key)
-    board = _current_board(session, project)
-    return Place(channel=board.channel_id, parent_key=board.outbox_key) if board else None
+def _own_key(session: Session, run: Run) -> str:
+    """A run that moved to another project is told anew there."""
+    key = message_key(run.id or 0)
+    return f"run:{run.id}:in:{run.project_id}:parent" if outbox.known(session, key) else key
+
+
+def open_own(session: Session, run: Run, message: Message, *, channel: str, now: datetime) -> None:
+    """A thread of its own in a channel, or in somebody's direct messages."""
+    key = run.told_in = run.told_in or _own_key(session, run)
+    session.add(
+        Thread(project_id=run.project_id, run_id=run.id, channel_id=channel, outbox_key=key, opened_at=now)
+    )
+    outbox.post(session, key, channel, message, now=now)
+
+
+def reply(
+    session: Session, place: Place, key: str, message: Message, *, now: datetime, broadcast: bool = False
+) -> None:
+    """Say something in a thread; a project's thread counts what is said in it."""
+    if outbox.known(session, key):
+        return
+    outbox.post(
+        session, key, place.channel, message, now=now, parent_key=place.parent_key, broadcast=broadcast
+    )
+    counted = update(Thread).where(col(Thread.outbox_key) == place.parent_key)
+    session.execute(counted.values(replies=Thread.replies + 1))
+
+
+def place_of(session: Session, run: Run) -> Place | None:
+    """Where replies about a run go: the thread its message is in, or begins; None when it was never announced."""
+    shown = session.exec(select(Outbox).where(Outbox.key == run.told_in)).first() if run.told_in else None
+    if shown is None:
+        return None
+    channel = str((shown.result or {}).get("channel") or shown.body.get("channel"))
+    return Place(channel=channel, parent_key=shown.parent_key or shown.key)
 
 
 def refresh_board(session: Session, project: Project, *, now: datetime) -> None:
     """Bring the project thread's parent up to date, where there is one."""
-    board = _current_board(session, project)
+    board = current_board(session, project.id or 0)
     if board is not None:
-        outbox.edit(
-            session, board.outbox_key, board.channel_id, {"board": project.id, "thread": board.id}, now=now
-        )
+        _edit(session, board, now=now)
 
 
 def thread_at(session: Session, channel: str, ts: str) -> Thread | None:
@@ -66,35 +89,60 @@ def thread_at(session: Session, channel: str, ts: str) -> Thread | None:
     ).first()
 
 
-def _current_board(session: Session, project: Project) -> Thread | None:
-    return session.exec(
-        select(Thread)
-        .where(Thread.project_id == project.id, col(Thread.run_id).is_(None), col(Thread.closed_at).is_(None))
-        .order_by(col(Thread.id).desc())
-    ).first()
+def close_at(session: Session, channel: str, ts: str, *, now: datetime) -> None:
+    """Somebody deleted the parent of a project's thread: its next run opens another."""
+    thread = thread_at(session, channel, ts)
+    if thread is not None and thread.outbox_key.startswith(BOARD):
+        thread.closed_at = thread.closed_at or now
+
+
+def current_board(session: Session, project_id: int) -> Thread | None:
+    """The project's open thread."""
+    open_one = _boards(project_id, col(Thread.closed_at).is_(None))
+    return session.exec(select(Thread).where(open_one).order_by(col(Thread.id).desc())).first()
+
+
+def neighbours(session: Session, board: Thread) -> tuple[Thread | None, Thread | None]:
+    """The project's threads before and after this one."""
+    earlier = _boards(board.project_id, col(Thread.id) < board.id)
+    later = _boards(board.project_id, col(Thread.id) > board.id)
+    return (
+        session.exec(select(Thread).where(earlier).order_by(col(Thread.id).desc())).first(),
+        session.exec(select(Thread).where(later).order_by(col(Thread.id))).first(),
+    )
+
+
+def _boards(project_id: int, which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return and_(
+        col(Thread.project_id) == project_id,
+        col(Thread.outbox_key).startswith(f"{BOARD}{project_id}:"),
+        which,
+    )
+
+
+def _edit(session: Session, board: Thread, *, now: datetime) -> None:
+    spec = {"board": board.project_id, "thread": board.id}
+    outbox.edit(session, board.outbox_key, board.channel_id, spec, now=now)
 
 
 def _board(session: Session, project: Project, *, channel: str, now: datetime) -> Thread:
     """The project's open thread; a new one when the old is full, a week old, or in another channel."""
-    board = _current_board(session, project)
+    board = current_board(session, project.id or 0)
     if board is not None:
         full = board.replies >= ROLL_OVER_REPLIES or now - board.opened_at > ROLL_OVER_AFTER
-        if not full:
+        moved = bool(board.ts and project.channel_id and board.channel_id != project.channel_id)
+        if not (full or moved):
             return board
         board.closed_at = now
-        outbox.edit(
-            session, board.outbox_key, board.channel_id, {"board": project.id, "thread": board.id}, now=now
-        )
+        _edit(session, board, now=now)
     fresh = Thread(
         project_id=project.id or 0,
         channel_id=channel,
-        outbox_key=f"board:{project.id}:{now.timestamp():.0f}:parent",
+        outbox_key=f"{BOARD}{project.id}:{now.timestamp():.3f}:parent",
         opened_at=now,
     )
     session.add(fresh)
     session.flush()
-    before = outbox.sent(session, board.outbox_key) if board else None
-    link = f" · <{before['permalink']}|earlier>" if before and before.get("permalink") else ""
-    outbox.post(session, fresh.outbox_key, channel, Message(text=f"{project.name}: runs{link}"), now=now)
-    outbox.edit(session, fresh.outbox_key, channel, {"board": project.id, "thread": fresh.id}, now=now)
+    outbox.post(session, fresh.outbox_key, channel, Message(text=f"{project.name}: runs"), now=now)
+    _edit(session, fresh, now=now)
     return fresh

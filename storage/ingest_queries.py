@@ -28,10 +28,11 @@ NEAR = 0.75  # of difflib's ratio: "vison" is near "vision", "speech" is not
 
 
 def take_project(session: Session, name: str, *, now: datetime) -> tuple[Project, bool]:
-    """The project of this name, and whether it is new."""
+    """The project of this name (or that it was a misspelling of), and whether it is new."""
     known = session.exec(select(Project).where(col(Project.name) == name)).first()
     if known:
-        return known, False
+        right = session.get(Project, known.settings["means"]) if known.settings.get("means") else None
+        return right or known, False
     project = Project(name=name, created_at=now)
     values = project.model_dump(exclude={"id"})
     new = session.exec(
@@ -40,12 +41,9 @@ def take_project(session: Session, name: str, *, now: datetime) -> tuple[Project
     return session.exec(select(Project).where(col(Project.name) == name)).one(), new is not None
 
 
-def nearest_project(session: Session, name: str) -> str | None:
-    """The existing project that `name` may be a misspelling of."""
-    others = session.exec(
-        select(Project.name).where(col(Project.name) != name, col(Project.archived_at).is_(None))
-    )
-    spelled = {other.casefold(): other for other in others}
+def nearest_project(name: str, others: Iterable[Project]) -> Project | None:
+    """The project that `name` may be a misspelling of."""
+    spelled = {other.name.casefold(): other for other in others}
     near = difflib.get_close_matches(name.casefold(), spelled, n=1, cutoff=NEAR)
     return spelled[near[0]] if near else None
 

@@ -91,17 +91,16 @@ def load_runs(session: Session, run_ids: Sequence[int], *, system_metrics: bool 
     liked = select(Like.run_id, func.count()).where(col(Like.run_id).in_(wanted)).group_by(col(Like.run_id))
     for run_id, likes in session.exec(liked):
         bundles[run_id].likes = likes
-    posts = session.exec(
-        select(Outbox).where(col(Outbox.key).in_([message_key(run_id) for run_id in wanted]))
-    )
+    told_in = {bundle.run.told_in for bundle in bundles.values() if bundle.run.told_in}
+    posts = session.exec(select(Outbox).where(col(Outbox.key).in_(told_in))) if told_in else ()
     links = {post.key: (post.result or {}).get("permalink") for post in posts}
-    for run_id, bundle in bundles.items():
-        bundle.permalink = links.get(message_key(run_id))
+    for bundle in bundles.values():
+        bundle.permalink = links.get(bundle.run.told_in or "")
     return [bundles[run_id] for run_id in wanted if run_id in bundles]
 
 
 def message_key(run_id: int) -> str:
-    """The business key of the one message that shows a run."""
+    """The business key of a run's own message; `Run.told_in` names the one that shows it."""
     return f"run:{run_id}:parent"
 
 

@@ -48,7 +48,8 @@ class Person(SQLModel, table=True):
     time_zone: str | None = None
     logins: list[str] = json_list()  # operating-system users that mean this person (`iam`)
     is_bot: bool = False
-    is_guest: bool = False
+    is_guest: bool = False  # of this workspace, or somebody of another one (Slack Connect)
+    is_gone: bool = False  # deactivated in Slack
     settings: dict[str, Any] = json_map()  # "first" and "muted": ids of projects
     created_at: datetime = moment(optional=False)
 
@@ -118,6 +119,7 @@ class Run(SQLModel, table=True):
     recipe: list[str] = (
         text_list()
     )  # what it sets, means to do and is made of, to find runs that try the same
+    told_in: str | None = Field(default=None, index=True)  # outbox key of the message that shows it
     terms: Any = search_terms()
     vector: Any = embedding()
 

@@ -27,23 +27,26 @@ def test_a_resumed_run_that_ends_again_is_told_again(bot: RunningBot) -> None:
     bot.own_channel("again", VISION)
     run = bot.start("again")
     for _ in range(2):
+        bot.clock.advance(minutes=3)
         bot.finish("again", run, "failed", error={"type": "KeyError", "message": "x"})
         bot.finish("again", run, "failed", error={"type": "KeyError", "message": "x"})
         bot.report("again", run, {"t": "start", "name": run, "resumed": True})
     assert len([one for one in replies(bot, run) if "failed" in one]) == 2
 
 
-def test_a_run_lost_twice_is_told_twice_and_back_twice(bot: RunningBot) -> None:
+def test_a_run_lost_twice_is_told_twice_and_each_return_edits_its_own(bot: RunningBot) -> None:
     bot.own_channel("twice-lost", VISION)
     run = bot.start("twice-lost")
     for _ in range(2):
-        bot.clock.advance(minutes=3)
-        with bot.services.database.session() as session:
-            runs.sweep_lost(session, now=bot.clock())
+        bot.clock.advance(minutes=6)
+        for _ in range(2):
+            with bot.services.database.session() as session:
+                runs.sweep_lost(session, now=bot.clock())
+                runs.tell_lost(session, now=bot.clock())
+            bot.clock.advance(minutes=11)
         bot.log("twice-lost", run, "loss", 1.0)
     told = replies(bot, run)
-    assert len(told) == 4  # lost, back, lost, back
-    assert ["is back" in one for one in told] == [False, True, False, True]
+    assert ["is back" in one for one in told] == [True, True]
 
 
 def test_finish_and_exit_tell_one_end(bot: RunningBot) -> None:
@@ -52,6 +55,7 @@ def test_finish_and_exit_tell_one_end(bot: RunningBot) -> None:
     bot.report("one-end", run, {"t": "finish", "exit_code": 0})
     bot.report("one-end", run, {"t": "exit", "state": "finished", "exit_code": 0})
     failing = bot.start("one-end")
+    bot.clock.advance(minutes=3)
     bot.report("one-end", failing, {"t": "finish", "exit_code": 1, "failed": True})
     bot.report(
         "one-end",

@@ -30,6 +30,7 @@ from bot.note_messages import (
     pick_run,
     transcribe_question,
 )
+from bot.question_messages import goal_known, goal_question, spelling_question
 from bot.run_messages import (
     attempts,
     end_question,
@@ -42,12 +43,13 @@ from bot.run_messages import (
     run_started,
     run_warning,
 )
-from bot.sweep_messages import sweep
+from bot.sweep_messages import sweep, sweep_ended
 from bot.values import Message, RunView
 from localslack.viewcheck import problems
 
 GOLDEN = Path(__file__).parent / "data" / "blocks"
 
+EARLIER, LATER = (f"https://acme.slack.com/archives/C0RUNS/p{number:016d}" for number in (1, 2))
 NOTED = replace(WARMED, notes=[MEMO], verdicts={"ben": "keep"})
 GRID = [
     make_run(
@@ -71,6 +73,8 @@ def refusal() -> Message:
 MESSAGES: dict[str, Callable[[], Message]] = {
     "run_running": lambda: run_parent(RUNNING, now=NOW, note_count=2),
     "run_finished": lambda: run_parent(NOTED, now=NOW, note_count=1),
+    "run_quick_failure": lambda: run_parent(CRASHED, now=NOW),
+    "run_after_attempts": lambda: run_parent(RUNNING, now=NOW, attempts=[CRASHED, CRASHED]),
     "run_killed": lambda: run_parent(KILLED, now=NOW),
     "started": lambda: run_started(RUNNING),
     "ended_finished": lambda: run_ended(WARMED, judge(WARMED, baseline=BASELINE, best=BASELINE), now=NOW),
@@ -85,6 +89,11 @@ MESSAGES: dict[str, Callable[[], Message]] = {
     "attempts": lambda: attempts([CRASHED, replace(CRASHED, number=44), replace(CRASHED, number=45)]),
     "board": lambda: project_board("vision", [BASELINE, WARMED, RUNNING, CRASHED], now=NOW),
     "sweep": lambda: sweep("vision", "grid", GRID, importances(GRID, "val_acc")),
+    "sweep_ended": lambda: sweep_ended("vision", "grid", GRID, judge(GRID[-1], best=BASELINE)),
+    "board_closed": lambda: project_board("vision", [WARMED], now=NOW, earlier=EARLIER, later=LATER),
+    "goal_question": lambda: goal_question(3, "vision", "val/consistency"),
+    "goal_known": lambda: goal_known("vision", "val/consistency", "max", "ana"),
+    "spelling_question": lambda: spelling_question("vison", "vision", 42, 3),
     "memo_card": lambda: memo_card(MEMO, WARMED),
     "note_card": lambda: note_card(replace(MEMO, kind="text", duration=None), WARMED),
     "pick_run": lambda: pick_run(MEMO, [BASELINE, WARMED]),

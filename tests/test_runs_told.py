@@ -43,8 +43,10 @@ def test_projects_without_a_channel_share_one_with_a_thread_each(bot: RunningBot
         True,
         True,
     ]
+    bot.clock.advance(minutes=3)
     bot.finish("shared-one", first, "failed", error={"type": "KeyError", "message": "'lr'"})
-    assert "KeyError" in shown(bot.reply(RUNS, board["ts"], "failed"))
+    ended = bot.reply(RUNS, board["ts"], "shared-one/1 failed: KeyError")
+    assert ended["ts"] != replies[0]["ts"]
 
 
 def test_a_resumed_run_is_not_announced_again(bot: RunningBot) -> None:
@@ -68,6 +70,7 @@ def test_each_bad_end_says_its_cause_first(bot: RunningBot) -> None:
     words = {"failed": "ValueError", "killed": "SIGKILL", "preempted": "Slurm"}
     for state, exit_ in ends.items():
         run = bot.start("ends")
+        bot.clock.advance(minutes=3)
         bot.finish("ends", run, state, **exit_)
         bot.settle()
         number = run_row(bot, run).number
@@ -95,20 +98,59 @@ def test_a_long_run_that_dies_is_told_to_the_channel_and_names_its_owner(bot: Ru
     assert f"<@{ANA}>" in str(broadcast)
 
 
-def test_a_silent_run_is_lost_and_comes_back(bot: RunningBot) -> None:
-    run = bot.start("silent", next_in=30)
-    bot.clock.advance(seconds=85)
+def sweep_lost(bot: RunningBot) -> None:
     with bot.services.database.session() as session:
         runs.sweep_lost(session, now=bot.clock())
+        runs.tell_lost(session, now=bot.clock())
+
+
+def test_a_silent_run_is_shown_as_lost_and_comes_back_without_a_word(bot: RunningBot) -> None:
+    run = bot.start("silent", next_in=30)
+    bot.clock.advance(seconds=85)
+    sweep_lost(bot)
     assert run_row(bot, run).state == "running"
     bot.clock.advance(seconds=10)
-    with bot.services.database.session() as session:
-        assert runs.sweep_lost(session, now=bot.clock()) >= 1
+    sweep_lost(bot)
     board = bot.message(RUNS, "silent")
-    bot.reply(RUNS, board["ts"], "silent/1 lost")
+    told = bot.reply(RUNS, board["ts"], "silent/1 lost")
     bot.log("silent", run, "loss", 0.1)
-    bot.reply(RUNS, board["ts"], "silent/1 is back")
+    bot.wait(lambda: "running" in bot.workspace.message(RUNS, told["ts"])["text"], "it is back")
     assert run_row(bot, run).state == "running"
+    assert len(bot.workspace.thread(RUNS, board["ts"])) == 2
+
+
+def test_a_run_silent_for_ten_minutes_calls_its_owner_once_and_its_return_edits_that(bot: RunningBot) -> None:
+    bot.own_channel("long-silent", VISION)
+    run = bot.start("long-silent", next_in=600)
+    for minutes in (12, 9):
+        bot.clock.advance(minutes=minutes)
+        sweep_lost(bot)
+    bot.settle()
+    parent = bot.message(VISION, "long-silent/1 ")
+    assert len(bot.workspace.thread(VISION, parent["ts"])) == 1
+    for minutes in (2, 2):
+        bot.clock.advance(minutes=minutes)
+        sweep_lost(bot)
+    bot.settle()
+    (call,) = bot.workspace.thread(VISION, parent["ts"])[1:]
+    assert f"<@{ANA}>" in str(call)
+    bot.log("long-silent", run, "loss", 0.1)
+    bot.settle()
+    (back,) = bot.workspace.thread(VISION, parent["ts"])[1:]
+    assert "long-silent/1 is back after 13 min of silence" in shown(back)
+
+
+def test_what_is_known_better_of_a_lost_run_takes_the_place_of_what_was_said(bot: RunningBot) -> None:
+    bot.own_channel("known-better", VISION)
+    run = bot.start("known-better", next_in=600)
+    for minutes in (12, 11):
+        bot.clock.advance(minutes=minutes)
+        sweep_lost(bot)
+    bot.finish("known-better", run, "killed", signal="SIGKILL", cause="out of memory")
+    bot.settle()
+    parent = bot.message(VISION, "known-better/1 ")
+    (told,) = bot.workspace.thread(VISION, parent["ts"])[1:]
+    assert told["text"].startswith("known-better/1 killed: out of memory")
 
 
 def test_alerts_and_warnings_are_replies_said_once(bot: RunningBot) -> None:
@@ -137,12 +179,31 @@ def test_a_new_best_is_told_once_and_asked_about(bot: RunningBot) -> None:
         bot.finish("best", run)
     bot.settle()
     parent = bot.message(VISION, "best/2 ")
-    bot.reply(VISION, parent["ts"], "best/2 is the new best")
+    ended = bot.reply(VISION, parent["ts"], "best/2 finished")
+    assert "new best" in shown(ended)
     question = bot.reply(VISION, parent["ts"], "why?")
     assert "lr 0.1 → 0.01" in shown(question)
+    assert len(bot.workspace.thread(VISION, parent["ts"])) == 3  # the run, its end, the question
     bot.workspace.click(BEN, VISION, question["ts"], "Keep")
     bot.settle()
     assert "kept" in shown(bot.workspace.message(VISION, parent["ts"]))
+
+
+def test_a_best_that_holds_for_half_an_hour_is_told_before_the_end(bot: RunningBot) -> None:
+    bot.own_channel("early-best", VISION)
+    first = bot.start("early-best")
+    bot.log("early-best", first, "val_acc", 0.8)
+    bot.finish("early-best", first)
+    run = bot.start("early-best", next_in=7200)
+    bot.log("early-best", run, "val_acc", 0.9)
+    for minutes in (29, 2, 2):
+        bot.clock.advance(minutes=minutes)
+        with bot.services.database.session() as session:
+            runs.tell_best(session, now=bot.clock())
+    bot.settle()
+    parent = bot.message(VISION, "early-best/2 ")
+    (told,) = bot.workspace.thread(VISION, parent["ts"])[1:]
+    assert told["text"].startswith("early-best/2 is the new best: val_acc 0.9")
 
 
 def test_a_private_run_is_told_to_its_owner_alone(bot: RunningBot) -> None:

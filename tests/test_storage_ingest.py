@@ -41,9 +41,16 @@ def test_a_project_is_made_once(session: Session) -> None:
 def test_the_nearest_spelling_of_a_new_project_is_found(
     session: Session, name: str, nearest: str | None
 ) -> None:
-    take_project(session, "vision", now=NOW)
-    take_project(session, name, now=NOW)
-    assert nearest_project(session, name) == nearest
+    known, _ = take_project(session, "vision", now=NOW)
+    near = nearest_project(name, [known])
+    assert (near.name if near else None) == nearest
+
+
+def test_a_name_that_was_a_misspelling_leads_to_the_right_project(session: Session) -> None:
+    right, _ = take_project(session, "vision", now=NOW)
+    wrong, _ = take_project(session, "vison", now=NOW)
+    wrong.settings = {"means": right.id}
+    assert take_project(session, "vison", now=NOW) == (right, False)
 
 
 def test_runs_are_numbered_per_project(session: Session) -> None:

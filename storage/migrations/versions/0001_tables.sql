@@ -119,6 +119,7 @@ CREATE TABLE person (
     logins JSONB DEFAULT '[]' NOT NULL,
     is_bot BOOLEAN NOT NULL,
     is_guest BOOLEAN NOT NULL,
+    is_gone BOOLEAN NOT NULL,
     settings JSONB DEFAULT '{}' NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (id),
@@ -265,6 +266,7 @@ CREATE TABLE run (
     readings JSONB,
     announced JSONB DEFAULT '{}' NOT NULL,
     recipe TEXT[] DEFAULT '{}' NOT NULL,
+    told_in VARCHAR,
     terms TSVECTOR,
     vector HALFVEC(384),
     PRIMARY KEY (id),
@@ -288,6 +290,7 @@ CREATE INDEX ix_run_parent_id ON run (parent_id);
 CREATE INDEX ix_run_project_id_started_at ON run (project_id, started_at);
 CREATE INDEX ix_run_recipe ON run USING gin (recipe);
 CREATE INDEX ix_run_started_at ON run (started_at);
+CREATE INDEX ix_run_told_in ON run (told_in);
 CREATE INDEX ix_run_terms ON run USING gin (terms);
 CREATE INDEX ix_run_vector ON run USING hnsw (vector halfvec_cosine_ops);
 
