@@ -38,14 +38,16 @@ def render(session: Session, spec: Mapping[str, Any], now: datetime) -> Message 
     return None
 
 
-def _about_run(session: Session, run: Run, spec: Mapping[str, Any], now: datetime) -> Message:
+def _about_run(session: Session, run: Run, spec: Mapping[str, Any], now: datetime) -> Message | None:
+    if spec.get("in", run.told_in) != run.told_in:
+        return None  # told elsewhere by now, perhaps where others read
     if "swept" in spec:
         return together.ended_message(session, run)
     if "recovered" in spec:
         return run_recovered(run_view(session, run.id or 0), away=spec.get("away"))
     if "ended" in spec:
         view = run_view(session, run.id or 0, parents=True)
-        return run_ended(view, judge(view), now=now, mention=True)
+        return run_ended(view, judge(view), now=now)
     return together.message(session, run, now=now, note_count=_note_count(session, run))
 
 

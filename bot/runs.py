@@ -58,10 +58,11 @@ def announce(session: Session, run: Run, *, default_channel: str, now: datetime)
 
 def refresh(session: Session, run: Run, *, now: datetime, urgent: bool = False) -> None:
     """Bring the run's message and its project's board up to date, soon."""
-    place = threads.place_of(session, run)
+    place = _place(session, run, now=now)
     if place is None or run.told_in is None:
         return
-    outbox.edit(session, run.told_in, place.channel, {"run": run.id}, now=now, urgent=urgent)
+    spec = {"run": run.id, "in": run.told_in}
+    outbox.edit(session, run.told_in, place.channel, spec, now=now, urgent=urgent)
     if urgent:
         threads.refresh_board(session, _project(session, run), now=now)
 
@@ -260,9 +261,19 @@ def _reply(
     session: Session, run: Run, what: str, message: Message, *, now: datetime, broadcast: bool = False
 ) -> None:
     """Say something about a run once, in its thread."""
-    place = threads.place_of(session, run)
+    place = _place(session, run, now=now)
     if place is not None:
         threads.reply(session, place, f"run:{run.id}:{what}", message, now=now, broadcast=broadcast)
+
+
+def _place(session: Session, run: Run, *, now: datetime) -> threads.Place | None:
+    """Where the run is talked about; in another channel once its project moved there, for others may read the old one."""
+    place, project = threads.place_of(session, run), _project(session, run)
+    if place is None or run.visibility == "me" or not threads.moved_away(project, place):
+        return place
+    view = run_view(session, run.id or 0, parents=True)
+    threads.follow(session, project, run, run_parent(view, now=now), now=now)
+    return threads.place_of(session, run)
 
 
 def _edit(session: Session, run: Run, what: str, spec: Mapping[str, Any], *, now: datetime) -> None:

@@ -39,9 +39,11 @@ def open_run(
 
 
 def _own_key(session: Session, run: Run) -> str:
-    """A run that moved to another project is told anew there."""
-    key = message_key(run.id or 0)
-    return f"run:{run.id}:in:{run.project_id}:parent" if outbox.known(session, key) else key
+    """A run that moved to another project or channel is told anew there."""
+    key, moves = message_key(run.id or 0), 1
+    while outbox.known(session, key):
+        key, moves = f"run:{run.id}:moved:{moves}:parent", moves + 1
+    return key
 
 
 def open_own(session: Session, run: Run, message: Message, *, channel: str, now: datetime) -> None:
@@ -73,6 +75,20 @@ def place_of(session: Session, run: Run) -> Place | None:
         return None
     channel = str((shown.result or {}).get("channel") or shown.body.get("channel"))
     return Place(channel=channel, parent_key=shown.parent_key or shown.key)
+
+
+def moved_away(project: Project, place: Place) -> bool:
+    """Whether a project talks in another channel now."""
+    known = place.channel[:1] in "CG" and project.channel_id is not None
+    return known and place.channel != project.channel_id
+
+
+def follow(session: Session, project: Project, run: Run, message: Message, *, now: datetime) -> None:
+    """The run, and those told in the same message, are told in their project's new channel from now on."""
+    before = run.told_in
+    open_run(session, project, run, message, channel=project.channel_id or "", now=now)
+    session.flush()
+    session.execute(update(Run).where(col(Run.told_in) == before).values(told_in=run.told_in))
 
 
 def refresh_board(session: Session, project: Project, *, now: datetime) -> None:
@@ -130,8 +146,7 @@ def _board(session: Session, project: Project, *, channel: str, now: datetime) -
     board = current_board(session, project.id or 0)
     if board is not None:
         full = board.replies >= ROLL_OVER_REPLIES or now - board.opened_at > ROLL_OVER_AFTER
-        moved = bool(board.ts and project.channel_id and board.channel_id != project.channel_id)
-        if not (full or moved):
+        if not (full or moved_away(project, Place(channel=board.channel_id, parent_key=board.outbox_key))):
             return board
         board.closed_at = now
         _edit(session, board, now=now)

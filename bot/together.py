@@ -10,6 +10,7 @@ from bot import outbox, threads
 from bot.better import goal_of, is_seed, judge
 from bot.draft import QUICK, differences
 from bot.importance import importances
+from bot.project_settings import settings_of
 from bot.run_messages import attempts, run_parent
 from bot.sweep_messages import ranked, sweep, sweep_ended, sweep_metric, varied_params
 from bot.values import Message
@@ -115,8 +116,9 @@ def ended_message(session: Session, run: Run) -> Message:
     judgement = None
     if leaders and metric and (goal := goal_of(leaders[0].metrics[metric])):
         first = min(one.started_at for one in told)
-        rival = run_queries.best(session, run.project_id, metric, goal, ended_before=first)
         project = session.get_one(Project, run.project_id)
+        names = settings_of(project).names(metric)
+        rival = run_queries.best(session, run.project_id, names, goal, ended_before=first)
         base = project.baseline_run_id
         judgement = judge(
             leaders[0],

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from local_workspace import ANA, BEN, RUNS, VISION
+from local_workspace import ANA, BEN, RUNS, SECRET, VISION
 from running_bot import Json, RunningBot, shown
 from sqlmodel import col, select
 
@@ -169,6 +169,20 @@ def test_a_thread_whose_parent_was_deleted_is_followed_by_another(bot: RunningBo
         threads.close_at(session, RUNS, board["ts"], now=bot.clock())
     bot.start("deleted-board", entry="two.py")
     assert len(about(bot, "deleted-board", RUNS)) == 2
+
+
+def test_a_run_whose_project_moved_is_told_where_it_moved_to(bot: RunningBot) -> None:
+    bot.own_channel("moving", VISION)
+    run = bot.start("moving", who=ANA)
+    (old,) = about(bot, "moving")
+    bot.own_channel("moving", SECRET)
+    bot.log("moving", run, "val_acc", 0.25)
+    bot.clock.advance(minutes=3)
+    bot.finish("moving", run)
+    (new,) = about(bot, "moving", SECRET)
+    assert "0.25" in shown(new)
+    assert "moving/1 finished" in bot.reply(SECRET, new["ts"], "finished")["text"]
+    assert "0.25" not in str(bot.workspace.thread(VISION, old["ts"]))
 
 
 def test_a_metric_that_does_not_say_which_way_is_better_is_asked_about_once(bot: RunningBot) -> None:

@@ -45,8 +45,9 @@ def test_projects_without_a_channel_share_one_with_a_thread_each(bot: RunningBot
     ]
     bot.clock.advance(minutes=3)
     bot.finish("shared-one", first, "failed", error={"type": "KeyError", "message": "'lr'"})
-    ended = bot.reply(RUNS, board["ts"], "shared-one/1 failed: KeyError")
-    assert ended["ts"] != replies[0]["ts"]
+    bot.settle()
+    told = [shown(one) for one in bot.workspace.thread(RUNS, board["ts"])[1:]]
+    assert ["failed" in one and "KeyError" in one for one in told] == [True, False, True]
 
 
 def test_a_resumed_run_is_not_announced_again(bot: RunningBot) -> None:

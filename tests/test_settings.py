@@ -218,8 +218,8 @@ def test_a_memo_is_heard_in_the_projects_language_and_kept_where_wanted(bot: Run
     bot.wait(lambda: not kept.exists(), "the copy to be deleted with the note")
 
 
-def test_settings_of_the_shared_channel_have_no_channel(bot: RunningBot) -> None:
+def test_settings_of_a_project_in_the_shared_channel_name_that_channel(bot: RunningBot) -> None:
     bot.start("set-shared")
     view = form(bot, "set-shared", channel=RUNS)
-    assert "initial_conversation" not in str(view["blocks"])
+    assert f"'initial_conversation': '{RUNS}'" in str(view["blocks"])
     bot.workspace.close_view(ANA, view["id"])
