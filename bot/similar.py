@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from bot import outbox, threads
+from bot import threads
 from bot.asking import DIRECT
 from bot.recipes import Closeness, Customs, Recipe, recipe, tokens_of
 from bot.sight import Sight, audience_sight, person_sight
@@ -16,7 +16,7 @@ from storage import similar_queries as queries
 from storage.jobs import defer
 from storage.memory import Channel
 from storage.similar_queries import Found
-from storage.tables import Person, Project, Run
+from storage.tables import Person, Run
 
 SOON = timedelta(seconds=4)  # the sidecar tells code and data in the meantime
 STALE = timedelta(minutes=2)  # a run told of later than that needs no advice
@@ -60,8 +60,7 @@ def find_similar(session: Session, run_id: int, *, now: datetime) -> int:
     if run is None or "similar" in run.announced:
         return 0
     remember(session, [run_id])
-    project = session.get(Project, run.project_id)
-    place = threads.place_of(session, project, run) if project else None
+    place = threads.place_of(session, run)
     if place is None or now - run.started_at > STALE:
         return 0
     named = look(session, run, sight=_audience(session, run, place.channel, now=now))
@@ -75,9 +74,7 @@ def find_similar(session: Session, run_id: int, *, now: datetime) -> int:
         if one.recipe.run_id in views
     ]
     message = similar_runs(run_view(session, run_id), told, now=now)
-    outbox.post(
-        session, f"run:{run_id}:similar", place.channel, message, now=now, parent_key=place.parent_key
-    )
+    threads.reply(session, place, f"run:{run_id}:similar", message, now=now)
     return len(told)
 
 
