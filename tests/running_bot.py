@@ -37,7 +37,8 @@ BOT, BOT_ID = "U0RUNLORE", "B0RUNLORE"
 UNDONE = {
     "outbox": "SELECT count(*) FROM outbox WHERE state IN ('waiting', 'sending')",
     "events": "SELECT count(*) FROM slack_event WHERE handled_at IS NULL",
-    "jobs": "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')",
+    "jobs": "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+    " OR (status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))",
 }
 
 _numbers = count(1)
