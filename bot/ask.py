@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
+from bot import figures
 from bot.better import Judgement, judge
 from bot.question import Known, Question, may_name_numbers, read_question
 from bot.retrieval import Ranked, Ranking, retrieve, scope_of, without_conditions
@@ -90,6 +91,7 @@ class Answer:
         return list({run.id: run for run in (*told, *self.silent)}.values())
 
 
+@figures.ASK.time()
 def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, now: datetime) -> Answer:
     """Answer a question from what the asker may see."""
     question = question.replace("\0", " ")[:LONGEST]

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot import cli_text, doctor, tokens
+from bot import cli_operate, cli_text, doctor, tokens
 from bot.demo import play
 from bot.errors import RunloreError
 from bot.home import open_database
@@ -33,6 +33,12 @@ app.command("transcribe")(cli_text.transcribe)
 app.command("import")(cli_text.import_file)
 app.command("ask")(cli_text.ask)
 app.command("digest")(cli_text.digest)
+app.command("migrate")(cli_operate.migrate)
+app.command("status")(cli_operate.show_status)
+app.command("backup")(cli_operate.make_backup)
+app.command("restore")(cli_operate.restore_backup)
+app.command("export")(cli_operate.export_all)
+app.command("forget")(cli_operate.forget)
 
 
 def main() -> None:

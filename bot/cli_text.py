@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bot import digest_commands
 from bot.api import answer_json
 from bot.ask import ask as ask_question
+from bot.cli_operate import bring_in
+from bot.export import is_export
 from bot.home import open_database
 from bot.import_notes import import_notes
 from bot.search_index import embed_waiting
@@ -119,10 +121,16 @@ def transcribe(
 
 def import_file(
     file: Annotated[
-        Path, typer.Argument(help="JSON lines: note_id, project, run, author, date, metrics, params, text")
+        Path,
+        typer.Argument(
+            help="JSON lines: note_id, project, run, author, date, metrics, params, text; or a directory that `export` wrote"
+        ),
     ],
 ) -> None:
     """Bring notes from elsewhere: they become runs and notes, searchable when this returns; twice changes nothing."""
+    if is_export(file):
+        bring_in(file)
+        return
     settings = Settings()
     with file.open(encoding="utf-8") as lines:
         total = sum(1 for _ in lines)

@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -168,7 +167,6 @@ class Dispatcher:
         return body
 
     def _deliver(self, row: Outbox, body: dict[str, Any], *, doubtful_since: datetime | None) -> "_Outcome":
-        started = time.monotonic()
         try:
             if doubtful_since is not None:
                 try:
@@ -204,8 +202,6 @@ class Dispatcher:
                 return _Outcome(result={"channel": body.get("channel"), "ts": body.get("ts")})
             log.error("slack_refused", extra={"key": row.key, "method": row.method, "reason": refusal.error})
             return _Outcome(refused=refusal.error)
-        finally:
-            limits.observe(row.method, time.monotonic() - started)
 
     def _find_sent(self, row: Outbox, body: Mapping[str, Any], since: datetime) -> dict[str, Any] | None:
         """Our earlier post with this key, if Slack did take it."""

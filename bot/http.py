@@ -4,12 +4,12 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field, ValidationError
 from slack_bolt import App, BoltRequest
 from sqlalchemy import text
@@ -17,8 +17,10 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from bot import api, ingest, logins
+from bot import api, figures, ingest, logins
 from bot.errors import BadInput, Forbidden, NotFound, RunloreError
+from bot.logs import about
+from bot.requests import Requests
 from bot.tokens import Bearer, check
 from bot.wire import Heartbeat, describe, parse_batch
 from bot.wiring import Services
@@ -85,12 +87,22 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
             raise Unauthorised("No valid token: run `runlore login`, or set RUNLORE_TOKEN.")
         return found
 
+    @contextmanager
+    def reading(header: str | None) -> Iterator[tuple[Session, Bearer]]:
+        """The token is checked where it was written; what is asked may be read from a replica."""
+        with services.database.session() as session:
+            who = bearer(session, header, "read")
+        with services.database.read_session() as session:
+            yield session, who
+
     @web.post("/api/v1/ingest", tags=["training"])
     def take_batch(body: Body, authorization: Authorization = None) -> Response:
         """A batch of records of one stream (docs/wire.md); a batch seen before changes nothing."""
         with services.database.session() as session:
             who = bearer(session, authorization, "write")
-            answer = ingest.take(session, parse_batch(_json(body)), who, services)
+            batch = parse_batch(_json(body))
+            with about(run=batch.run):
+                answer = ingest.take(session, batch, who, services)
         return JSONResponse(answer, status_code=409 if set(answer) == {"next"} else 200)
 
     @web.post("/api/v1/heartbeat", tags=["training"])
@@ -114,8 +126,8 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
     @web.get("/api/v1/runs/{project}/{ref}", tags=["reading"])
     def get_run(project: str, ref: str, authorization: Authorization = None) -> dict[str, Any]:
         """All of a run: `ref` is its number, name or `latest`."""
-        with services.database.session() as session:
-            return api.run(session, services, bearer(session, authorization, "read"), project, ref)
+        with reading(authorization) as (session, who):
+            return api.run(session, services, who, project, ref)
 
     @web.get("/api/v1/runs/{project}/{ref}/logs", tags=["reading"])
     def get_logs(
@@ -127,8 +139,7 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         authorization: Authorization = None,
     ) -> dict[str, Any]:
         """A run's output, line by line."""
-        with services.database.session() as session:
-            who = bearer(session, authorization, "read")
+        with reading(authorization) as (session, who):
             return api.logs(session, services, who, project, ref, source=source, first=first, limit=limit)
 
     @web.post("/api/v1/notes", tags=["training"])
@@ -144,8 +155,8 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         q: Annotated[str, Query(min_length=1, max_length=2000)], authorization: Authorization = None
     ) -> dict[str, Any]:
         """Who has tried it?"""
-        with services.database.session() as session:
-            return api.ask(session, services, bearer(session, authorization, "read"), q)
+        with reading(authorization) as (session, who):
+            return api.ask(session, services, who, q)
 
     @web.get("/api/v1/search", tags=["reading"])
     def get_notes(
@@ -154,8 +165,8 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         authorization: Authorization = None,
     ) -> dict[str, Any]:
         """Notes close to the words and the meaning of `q`."""
-        with services.database.session() as session:
-            return api.search(session, services, bearer(session, authorization, "read"), q, limit=limit)
+        with reading(authorization) as (session, who):
+            return api.search(session, services, who, q, limit=limit)
 
     @web.post("/api/v1/login/start", tags=["login"])
     def start_login(body: Body) -> dict[str, Any]:
@@ -183,13 +194,19 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
 
     @web.get("/metrics", tags=["operating"])
     def metrics() -> Response:
-        """For Prometheus."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        """For Prometheus: what this process counted, and what the database holds; the former alone when it is away."""
+        try:
+            with services.database.read_session() as session:
+                shown = figures.exposition(session)
+        except (DBAPIError, PoolTimeout):
+            shown = figures.exposition(None)
+        return Response(shown, media_type=figures.CONTENT_TYPE)
 
     if bolt is not None:
         _add_slack(web, bolt)
     for kind, status in STATUSES.items():
         web.add_exception_handler(kind, _answer(status))
+    web.add_middleware(Requests, per_second=services.settings.requests_per_second)
     return web
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from prometheus_client import Counter, Histogram
 from sqlmodel import Session, col, select
 
-from bot import outbox, people, questions, runs, wire
+from bot import figures, outbox, people, questions, runs, wire
 from bot.errors import BadInput, Forbidden
 from bot.redact import redact, redact_all
 from bot.tokens import Bearer
@@ -22,11 +21,6 @@ from storage.series import append_metrics
 from storage.tables import Artifact, Link, Person, Project, Run, RunEvent
 
 log = logging.getLogger(__name__)
-
-POINTS = Counter("runlore_ingest_points_total", "Metric points taken in")
-LAG = Histogram(
-    "runlore_ingest_lag_seconds", "From the trainer's sending to our taking in, by the trainer's clock"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +46,14 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
     if stream.run_id != run.id:
         raise BadInput("This stream belongs to another run: each spool file has an id of its own.")
     if batch.first + batch.count <= stream.next_seq:
+        figures.BATCHES.labels(outcome="repeated").inc()
         return _answer(session, run, project, stream.next_seq, [], is_new=False)
     if batch.first != stream.next_seq:
+        figures.BATCHES.labels(outcome="not the next").inc()
         return {"next": stream.next_seq}
     offset = now.timestamp() - batch.sent_at
-    LAG.observe(max(0.0, min(abs(offset), 3600.0)))
+    figures.LAG.observe(max(0.0, min(abs(offset), 3600.0)))
+    figures.BATCHES.labels(outcome="taken").inc()
     intake = Intake(session=session, run=run, now=now, offset=offset, stream=batch.stream)
     errors = _events(intake, batch.events, who) + _series(intake, batch)
     rows.advance_stream(session, stream, batch.first + batch.count, clock_offset=offset)
@@ -152,7 +149,7 @@ def _series(intake: Intake, batch: wire.Batch) -> list[dict[str, Any]]:
                 have.extend(more)
         else:
             columns[name] = (steps, times, values)
-    POINTS.inc(append_metrics(intake.session, intake.run.id or 0, columns, at=intake.now))
+    figures.POINTS.inc(append_metrics(intake.session, intake.run.id or 0, columns, at=intake.now))
     return errors
 
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import procrastinate
 
-from bot import digests, inbox, memos, notes, reading, similar
+from bot import digests, figures, inbox, memos, notes, reading, similar
+from bot.logs import about
 from bot.wiring import Services
 from storage.database import conninfo
 from storage.jobs import retry_stalled as take_back
@@ -76,8 +77,18 @@ def build_app(services: Services) -> procrastinate.App:
     # Slack may be away for a while: tried for ten minutes, at first every few seconds.
     retry = procrastinate.RetryStrategy(max_attempts=20, linear_wait=3, wait=1)
     for name, task in tasks(services).items():
-        app.task(name=name, retry=retry)(task)
+        app.task(name=name, retry=retry)(_logged(name, task))
     return app
+
+
+def _logged(name: str, task: Task) -> Task:
+    """The same, and what it logs says which job it was: arguments are ids only."""
+
+    def logged(**args: object) -> None:
+        with about(job=name, **args):
+            task(**args)
+
+    return logged
 
 
 class Pool:
@@ -94,6 +105,11 @@ class Pool:
     def start(self) -> None:
         """Begin to work."""
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread works."""
+        return self._thread.is_alive()
 
     def stop(self, *, timeout: float = 10.0) -> None:
         """Finish the jobs in hand within `timeout` seconds; the rest is taken up by the next worker."""
@@ -143,6 +159,7 @@ def retry_stalled(services: Services) -> int:
             session, silent_for=timedelta(seconds=DEAD_AFTER_SECONDS), most_crashes=CRASHES_ALLOWED
         )
         for job in stalled:
+            figures.STALLED.labels(queue=job.queue).inc()
             log.warning("job_stalled", extra={"job": job.id, "task": job.task, "gave_up": job.gave_up})
             note = (
                 session.get(Note, job.args.get("note_id")) if job.gave_up and "note_id" in job.args else None

@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from prometheus_client import Histogram
 from sqlmodel import Session
 
 from storage.memory import Bucket
-
-LATENCY = Histogram("runlore_slack_seconds", "Time a Slack Web API call took", ["method"])
 
 # Calls a minute by Slack's tiers, a little below what Slack allows.
 PER_MINUTE = {
@@ -86,8 +83,3 @@ def block(session: Session, method: str, *, until: datetime) -> None:
         session.add(Bucket(name=method, tokens=0.0, filled_at=until, blocked_until=until))
     else:
         row.blocked_until = until
-
-
-def observe(method: str, seconds: float) -> None:
-    """Count how long a call took."""
-    LATENCY.labels(method=method).observe(seconds)

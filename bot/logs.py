@@ -3,7 +3,14 @@
 import json
 import logging
 import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.redact import redact
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 QUIET = (
@@ -17,21 +24,39 @@ QUIET = (
     "asyncio",
 )
 
+_about: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039  never written to
+
+
+@contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Every line that is logged inside says what it is about: a request, a run, a job."""
+    before = _about.set({**_about.get(), **fields})
+    try:
+        yield
+    finally:
+        _about.reset(before)
+
 
 class JsonLines(logging.Formatter):
-    """time, level, event, logger, and the fields given with `extra`."""
+    """time, level, event, logger, what it is about, and the fields given with `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "event": record.getMessage(),
             "logger": record.name,
         }
+        line |= _about.get()
         line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+            # Its message may quote what people wrote: only where it happened is logged.
+            line["error"] = record.exc_info[0].__name__
+            line["trace"] = [
+                f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(record.exc_info[2])
+            ]
+        return redact(json.dumps(line, default=str, ensure_ascii=False))
 
 
 def configure_logging(level: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from bot import notes, outbox
+from bot import figures, notes, outbox
 from bot.errors import SlackRefused
 from bot.messenger import Messenger
 from bot.note_messages import audio_problem
@@ -61,12 +61,14 @@ def hear(
         with database.session() as session:
             _tell(session, note_id, _reason(problem), now=now)
         return
+    took = time.monotonic() - started
+    figures.heard(audio=transcript.duration, took=took)
     log.info(
         "memo_heard",
         extra={
             "note": note_id,
             "audio_s": transcript.duration,
-            "took_s": round(time.monotonic() - started, 2),
+            "took_s": round(took, 2),
         },
     )
     with database.session() as session:

@@ -12,6 +12,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot import figures
 from bot.errors import SlackBusy, SlackDoubtful, SlackRefused
 
 SLACK_FILE_HOSTS = (".slack.com", ".slack-edge.com", ".slack-files.com")
@@ -49,6 +50,10 @@ class SlackMessenger:
         self._timeout = timeout
 
     def call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        with figures.slack_call(method):
+            return self._call(method, body)
+
+    def _call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
         arguments = {
             name: json.dumps(value) if isinstance(value, dict | list) else value
             for name, value in body.items()

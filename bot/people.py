@@ -66,6 +66,8 @@ def learn(session: Session, users: list[Mapping[str, Any]], *, now: datetime) ->
             select(Person).where(col(Person.slack_id).is_(None), func.lower(Person.name) == str(name).lower())
         ).first()
         known = session.exec(select(Person).where(Person.slack_id == user["id"])).first()
+        if known is None and user.get("deleted"):
+            continue  # gone from the workspace, and perhaps forgotten here
         if known is None and nameless is not None:
             nameless.slack_id, known = user["id"], nameless  # seen on a training machine before
         if known is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import directory, outbox, people, questions, search_index, similar, threads, together
+from bot import directory, figures, outbox, people, questions, search_index, similar, threads, together
 from bot.better import Judgement, judge
 from bot.draft import draft, infer_parent
 from bot.project_settings import settings_of
@@ -181,6 +181,7 @@ def sweep_lost(session: Session, *, now: datetime) -> int:
         if run.ending and run.ending.get("exit_code"):
             end(session, run, state="failed", ending=run.ending, now=now)  # it said so itself
             continue
+        figures.LOST.inc()
         end(
             session,
             run,

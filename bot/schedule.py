@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bot import digests, directory, jobs, runs, together
+from bot import digests, directory, jobs, retention, runs, together
 from bot.wiring import Services
 from storage.database import ensure_partitions
 
@@ -25,6 +25,7 @@ def build_scheduler(services: Services) -> BackgroundScheduler:
         (lambda: jobs.retry_stalled(services), 5),
         (lambda: directory.reconcile(services), 3600),
         (lambda: make_partitions(services), 86_400),
+        (lambda: retention.apply(services), 3600),
     ]
     for tick, seconds in ticks:
         scheduler.add_job(

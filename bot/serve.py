@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from typing import Literal
 
 import uvicorn
 
-from bot import directory, rendering
+from bot import directory, figures, rendering
 from bot.dispatcher import Dispatcher
 from bot.home import connect, open_database
 from bot.http import build_http
@@ -55,12 +56,16 @@ def serve(
         if workspace is not None:
             stack.callback(_end, workspace)
         services, bot_id = connect(settings, database)
+        alive: list[Callable[[], bool]] = []
         if role in ("all", "web"):
             _start_web(services, bot_id, stack)
         if role in ("all", "worker"):
-            _start_workers(services, role, queues, stack)
+            alive += _start_workers(services, role, queues, stack)
         if role in ("all", "scheduler"):
-            _start_scheduler(services, stack)
+            alive += [_start_scheduler(services, stack)]
+        if role in ("worker", "scheduler") and settings.metrics_port is not None:
+            well = partial(all_well, alive)
+            stack.enter_context(figures.shown(settings.host, settings.metrics_port, alive=well))
         log.info("ready", extra={"role": role, "url": settings.url})
         if ready is not None:
             ready(settings)
@@ -99,20 +104,29 @@ def _start_web(services: Services, bot_id: str, stack: ExitStack) -> None:
         stack.callback(handler.close)
 
 
-def _start_workers(services: Services, role: Role, queues: tuple[str, ...], stack: ExitStack) -> None:
-    dispatcher = Dispatcher(services.database, services.messenger, render=rendering.render)
+def all_well(parts: Iterable[Callable[[], bool]]) -> bool:
+    """Whether every part of this process still works."""
+    return all(part() for part in parts)
+
+
+def _start_workers(
+    services: Services, role: Role, queues: tuple[str, ...], stack: ExitStack
+) -> list[Callable[[], bool]]:
+    """The pools and the dispatcher; returns what tells whether each still works."""
     here = [
         queue
         for queue in POOLS
         if (queue in queues if queues else role == "worker" or queue not in MODEL_QUEUES)
     ]
     pools = [Pool(services, queue) for queue in here]
+    stack.callback(_stop_all, pools)
     for pool in pools:
         pool.start()
-        stack.callback(pool.stop)
+    alive: list[Callable[[], bool]] = [partial(getattr, pool, "alive") for pool in pools]
     if role == "worker" and "general" in here:
         threading.Thread(target=services.models.warm, name="warm-up", daemon=True).start()
-    if not queues:
+    if "posts" in here:
+        dispatcher = Dispatcher(services.database, services.messenger, render=rendering.render)
         thread = threading.Thread(target=dispatcher.run, name="dispatcher", daemon=True)
         thread.start()
 
@@ -121,15 +135,27 @@ def _start_workers(services: Services, role: Role, queues: tuple[str, ...], stac
             thread.join(5)
 
         stack.callback(stop)
+        alive.append(thread.is_alive)
     if role == "all":
         stack.callback(_keep_model_worker(services.settings))
+    return alive
 
 
-def _start_scheduler(services: Services, stack: ExitStack) -> None:
+def _stop_all(pools: list[Pool]) -> None:
+    """At once, so that the bound of the slowest is the bound of all."""
+    leaving = [threading.Thread(target=pool.stop, name="leaving") for pool in pools]
+    for thread in leaving:
+        thread.start()
+    for thread in leaving:
+        thread.join()
+
+
+def _start_scheduler(services: Services, stack: ExitStack) -> Callable[[], bool]:
     directory.reconcile(services)
     scheduler = build_scheduler(services)
     scheduler.start()
     stack.callback(scheduler.shutdown, wait=False)
+    return lambda: bool(scheduler.running)
 
 
 def _keep_model_worker(settings: Settings) -> Callable[[], None]:

@@ -25,8 +25,16 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the HTTP API listens on.")
     port: int = Field(default=8700, description="Port of the HTTP API.")
+    metrics_port: int | None = Field(
+        default=None,
+        description="Port where worker and scheduler processes show /healthz and /metrics; unset: nowhere. Web has both on its own.",
+    )
     public_url: str | None = Field(
         default=None, description="How training machines reach the API, when not host:port."
+    )
+
+    requests_per_second: int = Field(
+        default=1000, ge=1, description="Requests a second that one token may make of one web process."
     )
 
     slack_bot_token: SecretStr | None = Field(
@@ -55,6 +63,17 @@ class Settings(BaseSettings):
     speech_engine: str = Field(default="faster-whisper", description="faster-whisper or openai-whisper.")
     speech_model: str = Field(default="base", description="tiny.en, base, a hub name or a path.")
     keep_audio: bool = Field(default=False, description="Keep our copy of memos after transcription.")
+    keep_logs_months: int | None = Field(
+        default=None, ge=1, description="Whole months that runs' output is kept; unset: for ever."
+    )
+    keep_series_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Whole months that every point is kept (summaries stay); unset: for ever.",
+    )
+    keep_events_days: int = Field(
+        default=30, ge=1, description="Days that Slack's deliveries are kept once they were handled."
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property

