@@ -42,9 +42,9 @@ def export(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True, mode=0o700)
     columns, counts = open_format.schema(), {}
-    with database.read_session() as session:
-        # One snapshot for all tables, so that nothing refers to what is missing.
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with (
+        database.snapshot() as session
+    ):  # one moment for all tables, so that nothing refers to what is missing
         for table in open_format.exported():
             place = part / f"{table.name}.jsonl"
             with place.open("w", encoding="utf-8") as file:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
 from sqlalchemy import text
 from sqlmodel import Session
 
 from bot.errors import SlackBusy, SlackDoubtful, SlackRefused
 
+__all__ = ["CONTENT_TYPE", "PARTS", "REGISTRY", "Level", "exposition", "levels", "shown", "slack_call"]
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+PARTS = ("queue", "outbox", "events", "runs", "workers", "database")
 
 POINTS = Counter("runlore_ingest_points_total", "Metric points taken in")
 BATCHES = Counter(
@@ -75,7 +78,7 @@ _STATE = text(
 class Level:
     """How much of something there is now, and how old its oldest is, in seconds."""
 
-    part: str  # "queue" | "outbox" | "events" | "runs" | "workers" | "database"
+    part: str  # one of PARTS
     name: str
     state: str
     number: int

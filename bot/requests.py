@@ -63,7 +63,7 @@ class Requests:
                 took = time.monotonic() - started
                 route = getattr(scope.get("route"), "path", "other")
                 figures.REQUESTS.labels(route=route, status=str(status)).observe(took)
-                level = logging.WARNING if status >= 500 or status == 429 else logging.DEBUG
+                level = logging.WARNING if status >= 500 else logging.DEBUG
                 log.log(level, "request", extra={"route": route, "status": status, "took_s": round(took, 4)})
 
     def _wait(self, scope: Scope, authorization: str) -> float:

@@ -54,6 +54,14 @@ class Database:
             session.connection(execution_options={"postgresql_readonly": True})
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A transaction that cannot write and sees one moment throughout, however long it takes."""
+        with Session(self.read_engine, expire_on_commit=False) as session, session.begin():
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            session.connection(execution_options=options)
+            yield session
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()

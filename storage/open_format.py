@@ -70,8 +70,9 @@ def rows(session: Session, table: Table) -> Iterator[Row]:
     """A table's rows in the order of their keys, few at a time."""
     query = select(*table.columns).order_by(*table.primary_key.columns)
     kinds = {column.name: kind(column) for column in table.columns}
-    for row in session.connection().execution_options(yield_per=AT_ONCE).execute(query).mappings():
-        yield {name: _open(kinds[name], value) for name, value in row.items()}
+    with session.connection().execution_options(yield_per=AT_ONCE).execute(query) as found:
+        for row in found.mappings():
+            yield {name: _open(kinds[name], value) for name, value in row.items()}
 
 
 def is_empty(session: Session) -> bool:
@@ -123,7 +124,7 @@ def _open(of: str, value: Any) -> Any:  # noqa: ANN401
     if of == "numbers":
         return [_number(one) for one in value]
     if of == "vector":
-        return [round(float(one), 6) for one in value.to_list()]
+        return [float(f"{one:.6g}") for one in value]  # half precision has fewer digits
     if of == "lines":
         return (
             zlib.decompress(value)

@@ -78,11 +78,25 @@ def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def second_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of another fresh, migrated database."""
+    with _fresh_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a database in which nothing was made yet."""
+    with _fresh_database(postgres, template="template0") as url:
+        yield url
+
+
 @contextmanager
-def _fresh_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+def _fresh_database(postgres: EmbeddedPostgres, *, template: str = TEMPLATE) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(conninfo(postgres.url("postgres")), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         yield postgres.url(name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
