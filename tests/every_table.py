@@ -40,6 +40,7 @@ from storage.tables import (
     Person,
     RunDataset,
     RunEvent,
+    Stream,
     Verdict,
 )
 
@@ -81,6 +82,7 @@ def fill(session: Session) -> None:
         points = ([0.0, 1.0, 2.0], [at.timestamp()] * 3, [1.5, math.nan, math.inf])
         append_metrics(session, run.id or 0, {"train/loss": points}, at=at)
         append_log(session, run.id or 0, source="stdout", first_line=0, lines=["begin", "", "ü 🎉"], at=at)
+        session.add(Stream(id=f"{run.id:032x}", run_id=run.id or 0, next_seq=7, clock_offset=-0.25))
         session.add(RunDataset(run_id=run.id or 0, dataset_id=data.id or 0))
         session.add(RunEvent(run_id=run.id or 0, kind="text", at=at, data={"value": "by @ana"}))
         session.add(Link(run_id=run.id or 0, url="https://example.org/x", at=at))

@@ -21,6 +21,8 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "docs/commands.md",
     "docs/slack-setup.md",
+    "docs/operations.md",
+    "deploy/README.md",
 )
 MANIFEST = yaml.safe_load((ROOT / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8"))
 
