@@ -15,6 +15,7 @@ TYPES = {
     "json": pa.string(),
     "numbers": pa.list_(pa.float64()),
     "integers": pa.list_(pa.int64()),
+    "words": pa.list_(pa.string()),
     "lines": pa.list_(pa.string()),
     "terms": pa.string(),
     "vector": pa.list_(pa.float32()),

@@ -47,7 +47,7 @@ def kind(column: Column[Any]) -> str:
     if isinstance(of, JSONB):
         return "json"
     if isinstance(of, ARRAY):
-        return "numbers" if isinstance(of.item_type, Float) else "integers"
+        return {float: "numbers", int: "integers"}.get(of.item_type.python_type, "words")
     if isinstance(of, LargeBinary):
         return "lines"  # the only bytes there are: a run's output
     if isinstance(of, TSVECTOR):

@@ -75,7 +75,8 @@ def fill(session: Session) -> None:
         run.owner_id, run.login = owner.id, owner.name
         run.code_id, run.environment_id = code.id, environment.id
     parent.intent = "Is the zebra warmup long enough at all?"
-    parent.vector = [0.25] * 384
+    parent.vector, parent.recipe = [0.25] * 384, ["lr", "a “b”"]
+    parent.told_in = f"run:{parent.id}:parent"
     for run, at in ((parent, NOW - timedelta(days=90)), (child, NOW)):
         put_params(session, run.id or 0, {"opt.lr": 3e-4, "model": "resnet “50”", "none": None})
         put_tags(session, run.id or 0, add=["baseline"])
