@@ -34,7 +34,9 @@ def command(asking: Asking, asked: Command) -> Message:
         where = "You get" if channel.startswith(DIRECT) else "This channel gets"
         return Message(text=f"{where} a {kept.depth} digest: {when}. `digest off` stops it.")
     told_since = asking.filter(asked).since
-    return _preview(asking, since=told_since or now - timedelta(days=1), depth=depth or "brief")
+    here = select(Subscription.depth).where(Subscription.channel_id == channel)
+    depth = depth or session.exec(here).first() or "brief"
+    return _preview(asking, since=told_since or now - timedelta(days=1), depth=depth)
 
 
 def _preview(asking: Asking, *, since: datetime, depth: str) -> Message:
@@ -61,7 +63,10 @@ def _message(
     if not told:
         return nothing_moved(since)
     if depth == "manager":
-        return Message(text=report(told, since=since, until=until))
+        head, *rest = digests.written_as(told, depth, since=since, until=until, zone=zone)
+        return Message(
+            text=head.text, blocks=[*head.blocks, *(block for one in rest for block in one.blocks)]
+        )
     return digest_message(told, since=since, until=until, zone=zone, whole=True)
 
 
@@ -81,6 +86,8 @@ def as_text(session: Session, *, project: str | None, days: int, depth: str, now
     if project is not None and not projects:
         raise NotFound(f"There is no project {project}.")
     since = now - timedelta(days=days)
+    if depth == "manager" and (told := moved(session, projects, since=since, until=now)):
+        return report(told, since=since, until=now)
     message = _message(session, projects, since=since, until=now, depth=depth, zone=ZoneInfo("UTC"))
     return plain_text(message.text, message.blocks)
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlmodel import Session
 
+from bot import dependencies
 from bot.better import infer_goal
 from bot.draft import Change, differences
+from bot.project_settings import cost_of, settings_of
 from bot.values import RunView
 from bot.verdicts import error_name
 from bot.views import run_views
@@ -20,6 +22,8 @@ from storage.tables import Project
 
 MOST_SAID = 40
 COURSE_DAYS = 60
+FEWEST_DAYS = 3  # fewer make no course: then it goes from run to run
+COURSE_RUNS = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,9 +42,14 @@ class ProjectDigest:
     before: float | None = None  # the best before the period
     is_record: bool = False
     moved_by: Sequence[Change] = ()  # what the best changed against its parent
-    course: Sequence[tuple[date, float]] = ()
+    course: Sequence[tuple[date, float]] = ()  # the best of each day
+    by_run: Sequence[
+        tuple[int, float]
+    ] = ()  # number and value of the latest runs, where there are too few days
     causes: Sequence[tuple[str, int]] = ()  # why runs ended badly, the most frequent first
     gpu_hours: float = 0.0
+    cost: str | None = None  # in the currency of the project's price
+    worth: Sequence[tuple[RunView, str]] = ()  # what people said models are worth
     statuses: Sequence[Status] = ()
     decisions: Sequence[Said] = ()
     outcomes: Sequence[Said] = ()
@@ -49,7 +58,10 @@ class ProjectDigest:
     changes: Sequence[Said] = ()
     next_steps: Sequence[Said] = ()
     verdicts: Sequence[tuple[RunView, str, str]] = ()
-    changed_data: Sequence[str] = ()
+    changed_data: Sequence[str] = ()  # a line a dataset
+    libraries: Sequence[Change] = ()  # the best against what it is measured against
+    measured_against: RunView | None = None
+    releases: Sequence[str] = ()  # newer ones of the main libraries
 
     @property
     def is_quiet(self) -> bool:
@@ -79,9 +91,25 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
         before = facts.best_ended(session, project_id, metric, goal, since=None, until=since)
     tapped = facts.verdicts(session, project_id, since, until)
     alive = facts.running(session, project_id)[:MOST_SAID]
+    worth = facts.valued(session, project_id, since, until)[:MOST_SAID]
+    rival = project.baseline_run_id or (before[0] if before else None)
     wanted = [*alive, *([best[0]] if best else []), *(run_id for run_id, _, _ in tapped)]
+    wanted += [*(run_id for run_id, _ in worth), *([rival] if rival else [])]
     views = {view.id: view for view in run_views(session, wanted, parents=True, notes=bool(best))}
     winner = views[best[0]] if best else None
+    against = views.get(rival or 0) if winner and rival != winner.id else None
+    if against is not None and against.visibility != "project":
+        against = None
+    hours = sum(
+        _gpus(hardware) * seconds / 3600
+        for hardware, seconds in facts.machine_seconds(session, project_id, since, until)
+    )
+    course: list[tuple[date, float]] = []
+    by_run: list[tuple[int, float]] = []
+    if metric and goal:
+        course = facts.course(session, project_id, metric, goal, until=until, days=COURSE_DAYS)
+        if len(course) < FEWEST_DAYS:
+            by_run = facts.course_by_run(session, project_id, metric, goal, until=until, most=COURSE_RUNS)
     better = best is not None and (
         before is None or (best[1] < before[1] if goal == "min" else best[1] > before[1])
     )
@@ -111,14 +139,12 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
         before=before[1] if before else None,
         is_record=better and before is not None,
         moved_by=differences(winner.parent, winner) if winner and winner.parent else (),
-        course=facts.course(session, project_id, metric, goal, until=until, days=COURSE_DAYS)
-        if metric and goal
-        else (),
+        course=course,
+        by_run=by_run,
         causes=_causes(session, project_id, since, until),
-        gpu_hours=sum(
-            _gpus(hardware) * seconds / 3600
-            for hardware, seconds in facts.machine_seconds(session, project_id, since, until)
-        ),
+        gpu_hours=hours,
+        cost=cost_of(hours, settings_of(project).gpu_price) if hours else None,
+        worth=[(views[run_id], words) for run_id, words in worth],
         statuses=facts.statuses(session, project_id, since, until),
         decisions=said("decision"),
         outcomes=said("outcome"),
@@ -130,6 +156,8 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
         changed_data=list(
             dict.fromkeys(one.name for one in facts.changed_data(session, project_id, since, until))
         ),
+        libraries=dependencies.changes(against, winner) if winner and against else (),
+        measured_against=against,
     )
 
 

@@ -1,6 +1,7 @@
 """Digests: what moved, told to a channel on its weekdays at its hour, once, whatever restarts or runs twice."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,12 +10,14 @@ from sqlmodel import Session, col, or_, select
 
 from bot import outbox
 from bot.asking import DIRECT
+from bot.blocks import link
 from bot.digest_facts import ProjectDigest, collect
-from bot.digest_messages import details, digest_message, nothing_moved
-from bot.digest_report import report
-from bot.errors import RunloreError
+from bot.digest_messages import SHOWN, details, digest_message, nothing_moved
+from bot.digest_report import report, report_details, report_message
+from bot.errors import RunloreError, SlackRefused
 from bot.people import has_muted
 from bot.sight import person_sight
+from bot.values import Message
 from bot.wiring import Services
 from storage import digest_queries as facts
 from storage.jobs import defer
@@ -84,45 +87,113 @@ def _send(session: Session, subscription: Subscription, *, now: datetime) -> boo
         return False
     projects = _projects(session, subscription, now=now)
     told = moved(session, projects, since=since, until=until)
-    key = f"digest:{subscription.id}:{day}"
     if told:
-        message = digest_message(
-            told,
-            since=since,
-            until=until,
-            zone=zone_of(subscription.time_zone),
-            late=now - until > LATE_AFTER,
-            whole=subscription.depth == "full",
-        )
+        messages = written_as(
+            told, subscription.depth, since=since, until=until,
+            zone=zone_of(subscription.time_zone), late=now - until > LATE_AFTER,
+        )  # fmt: skip
     elif since <= until - QUIET_WEEK:
-        message = nothing_moved(since)
+        messages = [nothing_moved(since)]
     else:
         return False  # a quiet day says nothing; the next digest covers it
     subscription.last_covered_until = until
-    outbox.post(session, key, subscription.channel_id, message, now=now)
-    if subscription.depth != "full" and (rest := details(told)).blocks:
-        outbox.post(session, f"{key}:rest", subscription.channel_id, rest, now=now, parent_key=key)
+    key = f"digest:{subscription.id}:{day}"
+    outbox.post(session, key, subscription.channel_id, messages[0], now=now)
+    for place, rest in enumerate(messages[1:], 1):
+        outbox.post(session, f"{key}:rest:{place}", subscription.channel_id, rest, now=now, parent_key=key)
     if told and subscription.depth == "manager":
-        defer(session, "share_report", queue="posts", lock=key, digest_id=written[0])
+        for task in ("share_report", "share_canvas"):
+            defer(session, task, queue="posts", lock=f"{key}:{task}", digest_id=written[0])
     return True
+
+
+def written_as(
+    told: Sequence[ProjectDigest],
+    depth: str,
+    *,
+    since: datetime,
+    until: datetime,
+    zone: ZoneInfo,
+    late: bool = False,
+) -> list[Message]:
+    """The digest, and after it what goes into its thread, a project at a time."""
+    if depth == "manager":
+        head = report_message(told, since=since, until=until, zone=zone, late=late)
+        return [head, *(report_details(one) for one in told)]
+    head = digest_message(told, since=since, until=until, zone=zone, late=late)
+    rest = [details(one, shown=3 * SHOWN if depth == "full" else SHOWN) for one in told]
+    return [head, *(each for each in rest if each.blocks)]
 
 
 def share_report(services: Services, digest_id: int) -> None:
     """Put the Markdown report of a digest into its thread; waits (by failing) until the digest was sent."""
     with services.database.session() as session:
-        digest = session.get(Digest, digest_id)
-        subscription = session.get(Subscription, digest.subscription_id) if digest else None
-        if digest is None or subscription is None:
-            return
-        place = outbox.sent(session, f"digest:{subscription.id}:{digest.local_date}")
-        if place is None:
-            raise NotSentYet
-        projects = _projects(session, subscription, now=services.now())
-        told = moved(session, projects, since=digest.since, until=digest.until)
-        text = report(told, since=digest.since, until=digest.until)
-        name = f"progress-{digest.local_date}.md"
+        written = _report(session, digest_id, now=services.now())
+    if written is None:
+        return
     services.messenger.upload(
-        name, text.encode(), channel=str(place["channel"]), thread_ts=str(place["ts"]), comment=None
+        f"{written.name}.md",
+        written.text.encode(),
+        channel=written.channel,
+        thread_ts=written.ts,
+        comment=None,
+    )
+
+
+def share_canvas(services: Services, digest_id: int) -> None:
+    """The same as a canvas, linked in its thread, where the workspace has canvases; silently none where it has not."""
+    with services.database.session() as session:
+        written = _report(session, digest_id, now=services.now())
+    if written is None:
+        return
+    content = {"type": "markdown", "markdown": written.text}
+    try:
+        made = services.messenger.call(
+            "canvases.create", {"title": written.title, "document_content": content}
+        )
+        canvas = str(made["canvas_id"])
+        access = {"canvas_id": canvas, "access_level": "read", "channel_ids": [written.channel]}
+        services.messenger.call("canvases.access.set", access)
+        file = services.messenger.call("files.info", {"file": canvas}).get("file") or {}
+    except SlackRefused:
+        return  # no canvases on this plan, or the app was not given the scope: the file says the same
+    if address := file.get("permalink"):
+        with services.database.session() as session:
+            message = Message(text=f"The report as a canvas: {link(str(address), written.title)}")
+            key = f"{written.key}:canvas"
+            outbox.post(session, key, written.channel, message, now=services.now(), parent_key=written.key)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A progress report and the thread it belongs to."""
+
+    name: str
+    title: str
+    text: str
+    key: str
+    channel: str
+    ts: str
+
+
+def _report(session: Session, digest_id: int, *, now: datetime) -> Report | None:
+    digest = session.get(Digest, digest_id)
+    subscription = session.get(Subscription, digest.subscription_id) if digest else None
+    if digest is None or subscription is None:
+        return None
+    key = f"digest:{subscription.id}:{digest.local_date}"
+    place = outbox.sent(session, key)
+    if place is None:
+        raise NotSentYet
+    projects = _projects(session, subscription, now=now)
+    told = moved(session, projects, since=digest.since, until=digest.until)
+    return Report(
+        name=f"progress-{digest.local_date}",
+        title=f"Progress, {digest.local_date:%d %b %Y}",
+        text=report(told, since=digest.since, until=digest.until),
+        key=key,
+        channel=str(place["channel"]),
+        ts=str(place["ts"]),
     )
 
 

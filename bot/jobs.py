@@ -55,6 +55,9 @@ def tasks(services: Services) -> Mapping[str, Task]:
     def share_report(digest_id: int) -> None:
         digests.share_report(services, digest_id)
 
+    def share_canvas(digest_id: int) -> None:
+        digests.share_canvas(services, digest_id)
+
     def find_similar(run_id: int) -> None:
         with services.database.session() as session:
             similar.find_similar(session, run_id, now=services.now())
@@ -65,6 +68,7 @@ def tasks(services: Services) -> Mapping[str, Task]:
         "handle_event": handle_event,
         "handle_slow_event": handle_slow_event,
         "share_report": share_report,
+        "share_canvas": share_canvas,
         "find_similar": find_similar,
     }
 

@@ -1,5 +1,6 @@
 """What a project's members chose: what is told aloud, what stays private, how its metrics are called."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -44,6 +45,7 @@ class ProjectSettings:
     keep_audio: bool = False
     language: str | None = None  # of memos; None: heard from the recording
     aliases: Mapping[str, str] = field(default_factory=dict)  # another name in lower case -> the name
+    gpu_price: str | None = None  # of an hour of one GPU: "2.50 €"
 
     def name(self, name: str) -> str:
         """What a param or metric is called here."""
@@ -64,9 +66,23 @@ def settings_of(project: Project) -> ProjectSettings:
         log_tail=tail if tail in LOG_TAILS else "thread",
         keep_audio=bool(kept.get("keep_audio")),
         language=language if language in LANGUAGES else None,
+        gpu_price=price if isinstance(price := kept.get("gpu_price"), str) and price else None,
         aliases={
             str(alias): str(name)
             for alias, name in (kept.get("aliases") or {}).items()
             if isinstance(alias, str) and isinstance(name, str)
         },
     )
+
+
+PRICE = re.compile(r"(?P<sign>[^\d\s.,]{0,4})\s*(?P<amount>\d+(?:[.,]\d+)?)\s*(?P<unit>[^\d\s.,]{0,4})")
+
+
+def cost_of(gpu_hours: float, price: str | None) -> str | None:
+    """What so many GPU-hours cost in the currency of the price; None where none is set."""
+    told = PRICE.fullmatch(price.strip()) if price else None
+    if told is None:
+        return None
+    spent = gpu_hours * float(told["amount"].replace(",", "."))
+    words = f"{spent:,.0f}" if spent >= 10 else f"{spent:.2f}"
+    return f"{told['sign']}{words} {told['unit']}".strip()

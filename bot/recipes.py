@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -108,24 +108,28 @@ class Closeness:
 class Customs:
     """What runs of a project mostly set and say: what deviates from it is what a run tries."""
 
-    def __init__(self, sample: Sequence[Recipe], *, author: int | None) -> None:
-        self._total = len(sample)
-        values: dict[str, Counter[str]] = defaultdict(Counter)
-        self._words: Counter[str] = Counter()
-        for each in sample:
-            for name, value in each.settings.items():
-                values[name][value] += 1
-            self._words.update(each.words)
+    def __init__(self, tokens: Iterable[tuple[str, int, int]], *, runs: int, own: int) -> None:
+        """`tokens`: each stored token with how many of the `runs` hold it, and how many of the author's `own`."""
+        self._total = runs
+        values: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        self._words: dict[str, int] = {}
+        self._habits: dict[str, str] = {}
+        for token, amount, by_author in tokens:
+            if token[:1] == "~":
+                self._words[token[1:]] = amount
+            elif token[:1] not in ("$", "@"):
+                name, _, value = token.partition("=")
+                values[name].append((amount, value))
+                if own >= FEWEST_HABIT and by_author * 2 > own:
+                    self._habits[name] = value
         # A setting most runs do not have at all deviates where it stands.
         self._usual: dict[str, str | None] = {}
         self._deviating: dict[str, int] = {}
         for name, counted in values.items():
-            absent = self._total - counted.total()
-            value, amount = counted.most_common(1)[0]
+            absent = runs - sum(amount for amount, _ in counted)
+            amount, value = max(counted)
             self._usual[name] = None if absent > amount else value
-            self._deviating[name] = self._total - max(absent, amount)
-        own = [each for each in sample if each.owner_id == author and author is not None]
-        self._habits = _habits(own)
+            self._deviating[name] = runs - max(absent, amount)
 
     def deviations(self, run: Recipe) -> dict[str, str]:
         """What a run sets otherwise than most; a project's first runs have no customs yet."""
@@ -172,18 +176,7 @@ class Customs:
         return max(0.0, seldom) * habit
 
     def _word_weight(self, word: str) -> float:
-        return max(0.0, math.log((self._total + 1) / (4 * (self._words[word] + 0.5)))) / 2
-
-
-def _habits(own: Sequence[Recipe]) -> dict[str, str]:
-    if len(own) < FEWEST_HABIT:
-        return {}
-    counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for each in own:
-        for name, value in each.settings.items():
-            counted[name][value] += 1
-    usual = {name: values.most_common(1)[0] for name, values in counted.items()}
-    return {name: value for name, (value, amount) in usual.items() if amount * 2 > len(own)}
+        return max(0.0, math.log((self._total + 1) / (4 * (self._words.get(word, 0) + 0.5)))) / 2
 
 
 def _nearness(one: str | None, two: str | None) -> float:

@@ -1,6 +1,7 @@
 """The commands under *more* that are about one run or one project: like, tree, fork, value, archive, export."""
 
 from collections.abc import Sequence
+from datetime import UTC
 
 from sqlmodel import col, select
 
@@ -88,6 +89,7 @@ def value(asking: Asking, command: Command) -> Message:
     if not command.text:
         raise GrammarError("Worth what?", suggestion="value 42 30 k€ a year")
     run.summary = run.summary | {"value": command.text[:200]}
+    run.announced = run.announced | {"valued": asking.now.astimezone(UTC).isoformat()}
     ref = escape(run_view(asking.session, run.id or 0).ref)
     return Message(text=f"{ref} is worth {line(command.text, 200)}.")
 

@@ -93,6 +93,7 @@ def apply(
         "keep_audio": kept.keep_audio,
         "language": kept.language,
         "aliases": dict(kept.aliases),
+        "gpu_price": kept.gpu_price,
     }
     changed = _words(before, chosen, choices)
     if chosen.channel and chosen.channel != before.channel:
@@ -175,6 +176,7 @@ def _words(before: Chosen, chosen: Chosen, choices: Choices) -> list[str]:
         ("goals", dict(before.goals), dict(chosen.goals), ""),
         ("baseline", before.baseline, chosen.baseline, f" {runs.get(chosen.baseline or 0, 'none')}"),
         ("other names", dict(old.aliases), dict(new.aliases), ""),
+        ("price of a GPU-hour", old.gpu_price, new.gpu_price, f": {new.gpu_price or 'none'}"),
         ("output", old.log_tail, new.log_tail, f": {new.log_tail}"),
         ("sound of memos", old.keep_audio, new.keep_audio, " kept" if new.keep_audio else " deleted once heard"),
         ("language", old.language, new.language, f" {new.language or 'heard'}"),

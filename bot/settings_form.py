@@ -31,7 +31,7 @@ from bot.blocks import (
     text_input,
 )
 from bot.errors import BadInput
-from bot.project_settings import LANGUAGES, LOG_TAILS, TOLD, ProjectSettings
+from bot.project_settings import LANGUAGES, LOG_TAILS, PRICE, TOLD, ProjectSettings
 from bot.values import Message
 
 THREADING = {"run": "A thread for each run", "project": "One thread for the project"}
@@ -107,6 +107,7 @@ def settings_modal(now: Chosen, choices: Choices, *, place: str) -> Block:
         input_block("digest", "Digest", select("digest", _options(DEPTHS), chosen=now.digest), optional=False),
         input_block("at", "At", {"type": "timepicker", "action_id": "at", "initial_time": f"{now.at:%H:%M}"}, optional=False),
         input_block("days", "On", checkboxes("days", _options(DAYS), ticked=now.days)),
+        input_block("gpu_price", "Price of a GPU-hour", text_input("gpu_price", kept.gpu_price or "", multiline=False, hint="2.50 €"), hint="Digests then tell what runs cost."),
         divider(),
         header("Private things"),
         input_block("log_tail", "Last lines of the output", select("log_tail", _options(LOG_TAILS), chosen=kept.log_tail), optional=False),
@@ -131,6 +132,7 @@ def read_settings(view: Mapping[str, Any]) -> tuple[int, str, Chosen]:
         keep_audio=said.get("audio") == "keep",
         language=_chosen(said["language"]),
         aliases=_aliases(said.get("aliases", "")),
+        gpu_price=_price(said.get("gpu_price", "")),
     )
     hour, _, minute = said["at"].partition(":")
     chosen = Chosen(
@@ -157,6 +159,7 @@ def settings_message(now: Chosen, choices: Choices) -> Message:
     baseline = dict(choices.runs).get(now.baseline or 0)
     days = " ".join(DAYS[day] for day in now.days if day in DAYS)
     digest = DEPTHS[now.digest]
+    price = f"; a GPU-hour costs {line(kept.gpu_price, 20)}" if kept.gpu_price else ""
     rows = [
         ("Channel", f"<#{now.channel}>" if now.channel else "the shared one"),
         ("Threads", THREADING[now.threading]),
@@ -164,7 +167,7 @@ def settings_message(now: Chosen, choices: Choices) -> Message:
         ("Goals", ", ".join(f"{code(metric, 40)} {goal}" for metric, goal in list(now.goals.items())[:8]) or "read from the names"),
         ("Baseline", line(baseline, 60) if baseline else "none"),
         ("Other names", ", ".join(f"{code(alias, 30)} = {code(meant, 30)}" for alias, meant in list(kept.aliases.items())[:8]) or "none"),
-        ("Digest", digest if now.digest == "off" else f"{digest.lower()}, {days} at {now.at:%H:%M}"),
+        ("Digest", f"{digest if now.digest == 'off' else f'{digest.lower()}, {days} at {now.at:%H:%M}'}{price}"),
         ("Output", LOG_TAILS[kept.log_tail].lower()),
         ("Memos", f"{LANGUAGES.get(kept.language or '', 'any language')}, sound {'kept' if kept.keep_audio else 'deleted once heard'}"),
         ("Who learns of it", OPENNESS[now.openness].partition(":")[0].lower()),
@@ -202,6 +205,14 @@ def _goals(text: str) -> dict[str, str]:
             )
         found[told["name"]] = told["goal"].lower()
     return found
+
+
+def _price(text: str) -> str | None:
+    if not text.strip():
+        return None
+    if PRICE.fullmatch(text.strip()) is None:
+        raise BadInput(f"“{flat(text, 20)}” is no price. Write 2.50 €.", field="gpu_price")
+    return text.strip()
 
 
 def _aliases(text: str) -> dict[str, str]:

@@ -85,9 +85,8 @@ def look(session: Session, run: Run, *, sight: Sight) -> list[Similar]:
         return []
     me = _recipe(dict(zip(queries.COLUMNS, (getattr(run, name) for name in queries.COLUMNS), strict=True)))
     entry = f"@entry={me.entry}" if me.entry else None
-    customs = Customs(
-        [_recipe(row) for row in queries.sample(session, run, entry=entry)], author=run.owner_id
-    )
+    usual = queries.usual(session, run, entry=entry)
+    customs = Customs(usual.tokens, runs=usual.runs, own=usual.own)
     recent = queries.own_lately(session, run, since=run.started_at - RECENT)
     ancestors = _ancestors(session, run)
     if run.parent_id and run.parent_source != "inferred":

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from storage.memory import Note, NoteRun, RationaleItem
 from storage.tables import DatasetVersion, Environment, MetricSummary, Person, Project, Run, Verdict
@@ -110,6 +110,33 @@ def course(
         .order_by(day)
     )
     return [(at, best) for at, best in rows if best is not None and isfinite(best)]
+
+
+def course_by_run(
+    session: Session, project_id: int, metric: str, goal: str, *, until: datetime, most: int
+) -> list[tuple[int, float]]:
+    """(number, best value) of the latest runs that ended with the metric, in the order they ended."""
+    value = col(MetricSummary.min) if goal == "min" else col(MetricSummary.max)
+    rows = session.exec(
+        select(Run.number, value)
+        .join(MetricSummary, col(MetricSummary.run_id) == col(Run.id))
+        .where(*_shown(project_id), MetricSummary.name == metric, col(Run.ended_at) < until)
+        .order_by(col(Run.ended_at).desc(), col(Run.id).desc())
+        .limit(most)
+    ).all()
+    return [(number, best) for number, best in reversed(rows) if best is not None and isfinite(best)]
+
+
+def valued(session: Session, project_id: int, since: datetime, until: datetime) -> list[tuple[int, str]]:
+    """(run, worth) of the runs that ended in the period or whose worth was told in it."""
+    told, worth = col(Run.announced)["valued"].astext, col(Run.summary)["value"].astext
+    rows = session.exec(
+        select(Run.id, worth)
+        .where(*_shown(project_id), worth.is_not(None))
+        .where(or_(and_(*_ended(since, until)), and_(told >= _text(since), told < _text(until))))
+        .order_by(col(Run.id).desc())
+    )
+    return [(run_id, worth) for run_id, worth in rows if run_id is not None and worth]
 
 
 def changed_data(session: Session, project_id: int, since: datetime, until: datetime) -> list[DatasetVersion]:
@@ -255,6 +282,11 @@ def projects_of_person(
 
 def _shown(project_id: int) -> tuple[ColumnElement[bool], ...]:
     return (col(Run.project_id) == project_id, col(Run.visibility) == "project")
+
+
+def _text(moment: datetime) -> str:
+    """As kept in `announced`, where times are compared as texts."""
+    return moment.astimezone(UTC).isoformat()
 
 
 def _ended(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:

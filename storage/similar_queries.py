@@ -1,16 +1,17 @@
 """Finds runs that may try the same: by what their recipes share, and the author's own of late."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Text, cast, text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from storage.tables import Run
 
-SAMPLE = 1000
-CANDIDATES = 300
+SAMPLE = 600
+CANDIDATES = 200
 # Of a token that half of all runs share, the index gives about so many, not all.
 MOST_SCANNED = text("SET LOCAL gin_fuzzy_search_limit = 3000")
 NO_LIMIT = text("SET LOCAL gin_fuzzy_search_limit = 0")
@@ -26,12 +27,38 @@ def store_recipe(session: Session, run: Run, tokens: Sequence[str]) -> None:
         session.flush()
 
 
-def sample(session: Session, run: Run, *, entry: str | None) -> list[Found]:
-    """The latest runs of the project before this one, of its script where it has one: what is usual there."""
-    query = _recipes().where(Run.project_id == run.project_id, *_before(run))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usual:
+    """What the latest runs of a project hold: (token, runs that hold it, runs of one person that do)."""
+
+    tokens: Sequence[tuple[str, int, int]]
+    runs: int
+    own: int  # of that person
+
+
+def usual(session: Session, run: Run, *, entry: str | None) -> Usual:
+    """Of the latest runs before this one, of its script where it has one; the person is its owner."""
+    query = select(Run.recipe, Run.owner_id).where(
+        Run.project_id == run.project_id, Run.visibility == "project", *_before(run)
+    )
+    # Taken by the index on time first: nearly every run has the script's token, whose index would give them all.
+    latest = (
+        query.order_by(col(Run.started_at).desc()).limit(SAMPLE).cte("latest").prefix_with("MATERIALIZED")
+    )
+    # The empty token, which every run holds, counts the runs.
+    token = func.unnest(func.array_append(latest.c.recipe, "")).label("token")
+    held = select(token, (latest.c.owner_id == run.owner_id).label("mine")).select_from(latest)
     if entry is not None:
-        query = query.where(_recipe("@>", [entry]))
-    return _all(session, query.order_by(col(Run.started_at).desc()).limit(SAMPLE))
+        held = held.where(latest.c.recipe.bool_op("@>")(cast([entry], ARRAY(Text))))
+    tokens = held.subquery()
+    counted = select(tokens.c.token, func.count(), func.count().filter(tokens.c.mine)).group_by(
+        tokens.c.token
+    )
+    rows = {name: (amount, own) for name, amount, own in session.connection().execute(counted)}
+    runs, own = rows.pop("", (0, 0))
+    return Usual(
+        tokens=[(name, amount, by_author) for name, (amount, by_author) in rows.items()], runs=runs, own=own
+    )
 
 
 def sharing(

@@ -1,10 +1,18 @@
 """A simulated team that repeats itself, with the truth: which runs try the same idea, which are sweeps, seeds, lines of work."""
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from sqlmodel import Session
+
+from bot import similar
+from bot.sight import operator_sight
+from storage.ingest_queries import put_params
+from storage.tables import CodeVersion, Person, Project, Run
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 PEOPLE = ("ana", "ben", "mei", "tom", "eva", "raj", "lea")
@@ -174,3 +182,113 @@ def _line(world: World, habits: Mapping[str, Mapping[str, Any]], moment: datetim
                 first_of_line=not place,
             )
         )
+
+
+def same_idea(one: Simulated, other: Simulated) -> bool:
+    """The truth: both try one idea, or set everything alike."""
+    if one.project != other.project:
+        return False
+    if one.idea == other.idea and one.idea not in ("baseline", "learning rate"):
+        return True
+    return _set(one) == _set(other)
+
+
+def _set(run: Simulated) -> dict[str, Any]:
+    return {
+        name: value for name, value in run.params.items() if name not in ("seed", "num_workers", "out_dir")
+    }
+
+
+@dataclass
+class Replay:
+    """Starts the simulated runs one after the other in a real database and asks of each what it is like."""
+
+    session: Session
+    people: dict[str, int] = field(default_factory=dict)
+    projects: dict[str, int] = field(default_factory=dict)
+    told: dict[int, list[int]] = field(default_factory=dict)  # run's number -> numbers it was told of
+    seconds: list[float] = field(default_factory=list)
+
+    def play(self, runs: Sequence[Simulated]) -> None:
+        """All of them."""
+        for name in PEOPLE:
+            self.people[name] = self._key(Person(name=name, created_at=START))
+        for name in DEFAULTS:
+            self.projects[name] = self._key(Project(name=name, created_at=START))
+        numbers: dict[int, int] = {}
+        for one in runs:
+            run = self._start(one)
+            numbers[run.id or 0] = one.number
+            begun = time.perf_counter()
+            named = similar.look(self.session, run, sight=operator_sight())
+            self.seconds.append(time.perf_counter() - begun)
+            run.announced = {"similar": [each.recipe.run_id for each in named]}
+            self.session.flush()
+            if named:
+                self.told[one.number] = [numbers[each.recipe.run_id] for each in named]
+
+    def _start(self, one: Simulated) -> Run:
+        code = self._key(CodeVersion(fingerprint=f"{one.number}", commit=one.commit))
+        run = Run(
+            uid=f"sim-{one.number}",
+            project_id=self.projects[one.project],
+            number=one.number,
+            name=f"run-{one.number}",
+            owner_id=self.people[one.person],
+            group=one.group,
+            intent=one.intent or None,
+            entry=f"{one.project}/train.py",
+            state=one.state,
+            started_at=one.started,
+            ended_at=one.started + timedelta(hours=2),
+            last_seen_at=one.started,
+            code_id=code,
+        )
+        run_id = self._key(run)
+        put_params(self.session, run_id, one.params)
+        similar.remember(self.session, [run_id])
+        return run
+
+    def _key(self, row: Person | Project | CodeVersion | Run) -> int:
+        self.session.add(row)
+        self.session.flush()
+        return row.id or 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a replay amounts to."""
+
+    runs: int
+    hints: int
+    named: int
+    right: int
+    repeating: int  # lines of work that repeat an idea somebody else had tried
+    caught: int  # of those, told of it
+
+    @property
+    def precision(self) -> float:
+        """The share of the runs shown that do try the same."""
+        return self.right / max(1, self.named)
+
+
+def score(runs: Sequence[Simulated], told: Mapping[int, Sequence[int]]) -> Score:
+    """Counted against the truth."""
+    by_number = {run.number: run for run in runs}
+    pairs = [(by_number[one], by_number[other]) for one, others in told.items() for other in others]
+    right = [(one, other) for one, other in pairs if same_idea(one, other)]
+    repeating = {
+        run.line
+        for place, run in enumerate(runs)
+        if run.first_of_line and run.idea not in ("baseline", "learning rate")
+        and any(same_idea(run, other) and other.person != run.person for other in runs[:place])
+    }  # fmt: skip
+    caught = {one.line for one, _ in right} & repeating
+    return Score(
+        runs=len(runs),
+        hints=len(told),
+        named=len(pairs),
+        right=len(right),
+        repeating=len(repeating),
+        caught=len(caught),
+    )

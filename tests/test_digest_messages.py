@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from bot import digests
 from bot.digest_facts import ProjectDigest, collect
-from bot.digest_messages import course_chart, details, digest_message
+from bot.digest_messages import course_chart, details, digest_message, phone_lines
 from bot.digest_report import report
 from bot.digest_status import add_status, close_step, read_status, status_form
 from bot.errors import NotFound
@@ -98,7 +98,7 @@ def test_however_much_happened_the_first_message_has_twelve_lines(story: Story) 
         each["text"] for block in message.blocks if block["type"] == "context" for each in block["elements"]
     ]
     assert sum(text.count("\n") + 1 for text in texts) <= 12
-    assert len(details([story.digest()]).blocks) > 8
+    assert len(details(story.digest()).blocks) > 8
 
 
 def test_a_persons_status_leads(story: Story) -> None:
@@ -120,14 +120,14 @@ def test_open_next_steps_stand_in_the_thread_until_done_or_three_weeks_old(story
     story.ended()
     step = story.said("next_step", "Try a longer warmup.", ago=20 * DAY)
     story.said("next_step", "Ask for more GPUs.", ago=22 * DAY)
-    rest = details([story.digest()])
+    rest = details(story.digest())
     assert "ana: “Try a longer warmup.”" in str(rest.blocks)
     assert "Ask for more GPUs" not in str(rest.blocks)
     with pytest.raises(NotFound):
         close_step(story.session, step.id or 0, NOTHING, now=NOW)
     close_step(story.session, step.id or 0, project_sight(story.project.id or 0), now=NOW)
     story.session.flush()
-    assert "Try a longer warmup" not in str(details([story.digest()]).blocks)
+    assert "Try a longer warmup" not in str(details(story.digest()).blocks)
 
 
 def test_private_runs_and_what_was_said_about_them_stay_out(story: Story) -> None:
@@ -187,7 +187,90 @@ def test_a_person_gets_a_digest_of_what_they_took_part_in_and_may_see(story: Sto
 
 
 def test_data_that_changed_is_a_line_a_dataset() -> None:
-    one = ProjectDigest(project="vision", project_id=1, changed_data=["imagenet"])
+    one = ProjectDigest(project="vision", project_id=1, changed_data=["data imagenet changed: +20 rows"])
     assert not one.is_quiet
     text = plain_text("", digest_message([one], since=NOW - DAY, until=NOW, zone=UTC_ZONE).blocks)
-    assert "data imagenet changed" in text
+    assert "data imagenet changed: +20 rows" in text
+
+
+def test_problems_are_told_by_cause_the_most_frequent_first(story: Story) -> None:
+    run = story.ended()
+    story.said("problem", "The labels of class 7 are wrong labels.", run, ago=DAY / 3)
+    for place, text in enumerate(
+        ("It went out of memory at batch 512.", "OOM again on the small card.", "Odd.")
+    ):
+        story.said("problem", text, run, by=story.ben, ago=DAY / (2 + place))
+    rows = plain_text("", details(story.digest()).blocks).splitlines()
+    problems = [row for row in rows if row.startswith("🧱")]
+    assert problems == [
+        "🧱 out of memory, 2 times: ben: “OOM again on the small card.”",
+        "🧱 data: ana: “The labels of class 7 are wrong labels.”",
+        "🧱 ben: “Odd.”",
+    ]
+
+
+@pytest.mark.parametrize("depth", ["brief", "full", "manager"])
+def test_at_any_depth_the_channel_reads_twelve_lines_on_a_phone(story: Story, depth: str) -> None:
+    run = story.ended(metrics={"val_acc": 0.9})
+    story.ended(state="failed", ending={"cause": "out of memory"})
+    for number in range(12):
+        for role in ("decision", "problem", "next_step", "outcome", "hypothesis", "change"):
+            story.said(role, f"{role} number {number}: " + "many words " * 20, run)
+    for _ in range(4):
+        add_status(story.session, story.project.id or 0, "We ship. " * 40, story.ana, now=NOW - DAY / 4)
+    for projects in (1, 2, 5):
+        head, *rest = digests.written_as(
+            [story.digest()] * projects, depth, since=NOW - DAY, until=NOW, zone=UTC_ZONE
+        )
+        shown = plain_text("", [block for block in head.blocks if block["type"] != "actions"])
+        assert sum(map(phone_lines, shown.splitlines())) <= 12
+        assert len(rest) == projects
+
+
+def test_costs_are_told_where_the_project_has_a_price(story: Story) -> None:
+    machine = Environment(fingerprint="f", hardware={"gpus": ["H200", "H200"]})
+    story.session.add(machine)
+    story.session.flush()
+    run = story.ended(environment_id=machine.id)
+    assert "⏱️ 4 GPU-h\n" in story.text()
+    story.project.settings = {"gpu_price": "2,50 €"}
+    run.summary = {"value": "30 k€ a year"}
+    story.session.flush()
+    text = story.text()
+    assert "⏱️ 4 GPU-h, 10 €" in text
+    assert f"💶 vision/{run.number} is worth 30 k€ a year" in text
+    assert "- 4 GPU-h, 10 €\n- vision/1 is worth 30 k€ a year" in report(
+        [story.digest()], since=NOW - DAY, until=NOW
+    )
+
+
+def test_libraries_that_differ_between_the_best_and_what_it_is_measured_against_are_told(
+    story: Story,
+) -> None:
+    old = Environment(fingerprint="old", libraries={"zlib-x": "1", "torch": "2.9.0", "numpy": "2.4.6"})
+    new = Environment(fingerprint="new", libraries={"zlib-x": "2", "torch": "2.13.0", "numpy": "2.4.6"})
+    story.session.add_all([old, new])
+    story.session.flush()
+    story.ended(ago=3 * DAY, metrics={"val_acc": 0.90}, environment_id=old.id)
+    story.ended(metrics={"val_acc": 0.93}, environment_id=new.id)
+    text = story.text(whole=True)
+    assert "📦 #2 against #1: torch 2.9.0 → 2.13.0, zlib-x 1 → 2" in text
+    assert "numpy" not in text
+
+
+def test_in_the_first_days_the_course_goes_from_run_to_run(story: Story) -> None:
+    for place, value in enumerate((0.8, 0.7, 0.9)):
+        story.ended(ago=DAY / 2 - timedelta(minutes=place), metrics={"val_acc": value})
+    chart = course_chart(story.digest())
+    assert chart is not None
+    points = [(each["label"], each["value"]) for each in chart["chart"]["series"][0]["data"]]
+    assert points == [("#1", 0.8), ("#2", 0.8), ("#3", 0.9)]
+
+
+def test_the_managers_message_names_nobody_beside_problems_and_plans(story: Story) -> None:
+    run = story.ended(metrics={"val_acc": 0.9}, owner=story.ben)
+    for role in ("hypothesis", "change", "problem", "next_step"):
+        story.said(role, f"A {role} of somebody.", run)
+    head, *rest = digests.written_as([story.digest()], "manager", since=NOW - DAY, until=NOW, zone=UTC_ZONE)
+    assert "Result: vision/1 (ben): val_acc 0.9" in plain_text("", head.blocks)
+    assert "ana" not in str([head, *rest])

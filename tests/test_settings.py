@@ -75,6 +75,7 @@ def test_the_form_shows_and_keeps_everything(bot: RunningBot) -> None:
         goals="fancy: min\nval_acc = maximise",
         baseline=f"#1 {run}",
         aliases="valid/acc = val_acc",
+        gpu_price="2,50 €",
         digest="full",
         at="08:30",
         days=["mon", "thu"],
@@ -92,6 +93,7 @@ def test_the_form_shows_and_keeps_everything(bot: RunningBot) -> None:
     assert kept.told == {"best", "failure"}
     assert (kept.log_tail, kept.keep_audio, kept.language) == ("owner", True, "de")
     assert dict(kept.aliases) == {"valid/acc": "val_acc"}
+    assert kept.gpu_price == "2,50 €"
     with bot.services.database.session() as session:
         digest = session.exec(select(Subscription).where(Subscription.channel_id == VISION)).one()
         assert (digest.depth, f"{digest.local_time:%H:%M}", digest.weekdays) == (
@@ -112,6 +114,7 @@ def test_what_cannot_be_read_is_said_in_the_form(bot: RunningBot) -> None:
     wrong: list[tuple[Json, str]] = [
         ({"goals": "val_loss"}, "goals"),
         ({"aliases": "just words"}, "aliases"),
+        ({"gpu_price": "cheap"}, "gpu_price"),
         ({"digest": "brief", "days": []}, "days"),
     ]
     for values, field in wrong:
