@@ -204,4 +204,5 @@ def test_over_five_hundred_runs_nine_in_ten_of_what_is_shown_is_right_and_one_ru
         for other in (by_number[number] for number in others):
             me = by_number[one]
             assert me.group is None or me.group != other.group
-            assert me.person != other.person or me.started - other.started >= similar.RECENT
+            old = me.started - other.started >= similar.RECENT
+            assert me.person != other.person or old or me.params == other.params
