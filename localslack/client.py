@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from localslack import files, membership, render, views
+from localslack import files, membership, render, unread, views
 from localslack.api import Api
 from localslack.faults import Faults
 from localslack.interactions import Interactions
@@ -116,12 +116,8 @@ class Client:
         }
 
     def _listed(self, channel: Json, me: str) -> Json:
-        read = channel.get("last_read", {}).get(me, "0")
-        others = (each for each in self._ws.top_level(channel["id"]) if each.get("user") != me)
-        unread = sum(each["ts"] > read and "ephemeral_to" not in each for each in others)
-        shown = render.channel(self._state, channel, me)
-        prompts = channel.get("prompts", [])
-        return {**shown, "members": channel["members"], "unread_count": unread, "prompts": prompts}
+        shown = render.channel(self._state, channel, me) | unread.counts(self._ws, channel, me)
+        return {**shown, "members": channel["members"], "prompts": channel.get("prompts", [])}
 
     def _shown(self, user: str, channel: Json, message: Json) -> Json | None:
         if message.get("ephemeral_to", user) != user:

@@ -80,6 +80,52 @@ def test_a_changed_view_keeps_what_was_typed(scene: Stage) -> None:
         modal.get_by_role("button", name="Cancel").click()
 
 
+def test_a_changed_view_keeps_what_was_chosen_and_the_cursor(scene: Stage) -> None:
+    def form(words: str) -> Json:
+        options = [{"text": {"type": "plain_text", "text": each}, "value": each} for each in ("adam", "sgd")]
+        label: Json = {"type": "plain_text", "text": "Optimizer"}
+        choice: Json = {"type": "static_select", "action_id": "value", "options": options}
+        typing: Json = {
+            "type": "plain_text_input",
+            "action_id": "typing",
+            "dispatch_action_config": {"trigger_actions_on": ["on_character_entered"]},
+        }
+        return view(
+            "Form",
+            {"type": "input", "block_id": "optimizer", "label": label, "element": choice},
+            {
+                "type": "input",
+                "block_id": "search",
+                "dispatch_action": True,
+                "label": {"type": "plain_text", "text": "Search"},
+                "element": typing,
+            },
+            {"type": "section", "text": {"type": "plain_text", "text": words}},
+        )
+
+    def answer(body: Json) -> None:
+        action = body["actions"][0]
+        if action["action_id"] == "form":
+            scene.app.views_open(trigger_id=body["trigger_id"], view=form("nothing yet"))
+        else:
+            scene.app.views_update(view_id=body["view"]["id"], view=form(f"found {action['value']}"))
+
+    scene.listen(answer)
+    scene.app.chat_postMessage(channel=RUNS, text="a form", blocks=[button("form", "Fill in")])
+    with scene.window(ANA, f"/archives/{RUNS}") as ana:
+        ana.page.get_by_role("button", name="Fill in").click()
+        modal = ana.page.locator(".modal")
+        modal.locator(".select").click()
+        ana.choose("sgd")
+        modal.get_by_label("Search").press_sequentially("w")
+        expect(modal).to_contain_text("found w")
+        expect(modal.get_by_label("Search")).to_be_focused()
+        ana.page.keyboard.type("d")
+        expect(modal).to_contain_text("found wd")
+        expect(modal.locator(".select")).to_contain_text("sgd")
+        modal.get_by_role("button", name="Cancel").click()
+
+
 def test_a_thread_says_who_is_at_work_in_it(scene: Stage) -> None:
     ts = scene.workspace.post(ANA, GENERAL, "please look into it")
     with scene.window(ANA) as ana:

@@ -58,9 +58,14 @@ export async function upload(blob, name, { subtype, seconds } = {}) {
 export const fileUrl = (file) =>
   `/client/file/${encodeURIComponent(file.id)}/${encodeURIComponent(file.name ?? "file")}?${query({ user: store.me })}`;
 
+// Resolves when the stream stands, or has failed for the first time: what is asked from then on misses nothing.
 export function listen() {
   let wait = 500;
   let before = false;
+  let tried = () => {};
+  const first = new Promise((resolve) => {
+    tried = resolve;
+  });
   const connect = () => {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/client/stream?${query({ user: store.me })}`);
@@ -68,6 +73,7 @@ export function listen() {
       wait = 500;
       emit("online", { again: before });
       before = true;
+      tried();
     });
     socket.addEventListener("message", (event) => {
       const data = JSON.parse(event.data);
@@ -76,9 +82,11 @@ export function listen() {
     });
     socket.addEventListener("close", () => {
       emit("offline", {});
+      tried();
       setTimeout(connect, wait);
       wait = Math.min(wait * 2, 8000);
     });
   };
   connect();
+  return first;
 }

@@ -6,6 +6,7 @@ import { avatar } from "./avatar.js";
 import { h } from "./dom.js";
 import { AppPane } from "./home.js";
 import { icon } from "./icons.js";
+import { Meanwhile } from "./meanwhile.js";
 import { closePopover, menu, notice, toggles } from "./menus.js";
 import { startModals } from "./modal.js";
 import { sidebar } from "./sidebar.js";
@@ -15,6 +16,7 @@ import { ThreadPane } from "./thread.js";
 const frame = h("div", { class: "frame" });
 let main = null;
 let thread = null;
+const meanwhile = new Meanwhile();
 
 function show() {
   const side = sidebar(go);
@@ -189,12 +191,9 @@ function mentioned(message) {
   return new RegExp(`<@${store.me}>|<!(?:channel|here|everyone)>`).test(message.text ?? "");
 }
 
-// A conversation that somebody else has just opened.
-async function learn(id) {
-  if (store.channels.has(id)) return;
-  const { channels } = await get("boot");
-  for (const channel of channels)
-    if (!store.channels.has(channel.id)) store.channels.set(channel.id, channel);
+// Everything anew: people, conversations and what is unread in them.
+async function learn() {
+  await meanwhile.ask(() => get("boot"), fillStore);
   show();
 }
 
@@ -257,7 +256,7 @@ function topbar() {
 
 function follow() {
   on("stream:message", ({ channel: id, message }) => {
-    if (!store.channels.has(id)) learn(id);
+    if (!store.channels.has(id)) learn(); // somebody else has just opened it
     const channel = store.channels.get(id);
     const reply =
       message.thread_ts && message.thread_ts !== message.ts && message.subtype !== "thread_broadcast";
@@ -267,9 +266,12 @@ function follow() {
     if (mentioned(message)) channel.mention_count = (channel.mention_count ?? 0) + 1;
     show();
   });
-  on("stream:channel_changed", ({ channel }) => changed(channel));
+  on("stream:channel_changed", ({ channel }) => meanwhile.happen(() => changed(channel)));
   on("offline", () => frame.classList.add("offline"));
-  on("online", () => frame.classList.remove("offline"));
+  on("online", ({ again }) => {
+    frame.classList.remove("offline");
+    if (again) learn();
+  });
   addEventListener("popstate", () => visit(new URL(location.href), { keep: true }));
   // What nobody else answers for: an unreachable workspace is said once, here.
   addEventListener("unhandledrejection", (event) => {
@@ -295,14 +297,14 @@ async function start() {
   const root = document.getElementById("app");
   const params = new URLSearchParams(location.search);
   store.me = params.get("user") ?? sessionStorage.getItem("user");
-  const boot = await get("boot");
-  fillStore(boot);
+  fillStore(await get("boot"));
   sessionStorage.setItem("user", store.me);
   root.replaceChildren(topbar(), frame);
   // The registered order matters: the store hears of a change before the panes draw it.
   follow();
   show();
-  listen();
+  await listen();
+  await learn();
   await startModals();
   await visit(new URL(location.href), { replace: true, keep: location.pathname.startsWith("/archives/") });
   document.body.dataset.ready = "1";

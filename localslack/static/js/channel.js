@@ -137,8 +137,13 @@ export class ChannelPane {
     return this.channel.is_im ? channelTitle(this.channel) : `#${channelTitle(this.channel)}`;
   }
 
+  // Drawn anew only when it becomes another one: who is typing goes on typing.
   drawFoot() {
     const { channel } = this;
+    const kind = [channel.is_archived, channel.is_member, this.label()].join();
+    if (kind === this.footKind) return;
+    this.footKind = kind;
+    this.composer = null;
     if (channel.is_archived) {
       this.foot.replaceChildren(h("div", { class: "join-bar" }, "You are viewing an archived channel."));
     } else if (channel.is_member === false) {
@@ -204,8 +209,7 @@ export class ChannelPane {
 
   async load() {
     const unread = this.channel.unread_count ?? 0;
-    const { messages } = await get("history", { channel: this.id });
-    this.list.fill(messages, { unread });
+    await this.list.load(() => get("history", { channel: this.id }), { unread });
     this.list.inner.before(opening(this.channel));
     this.list.inner.parentElement
       .querySelectorAll(".opening")

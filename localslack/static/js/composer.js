@@ -280,7 +280,8 @@ export class Composer {
 
   async command(text) {
     const [, command, rest] = /^(\/\S+)\s*([\s\S]*)$/.exec(text);
-    const { channel, threadTs } = this.target;
+    const { channel, threadTs, onSent } = this.target;
+    onSent?.(); // its answer comes at the end
     try {
       await post("command", { channel, command, text: rest, ...(threadTs ? { thread_ts: threadTs } : {}) });
     } catch (error) {
@@ -345,6 +346,6 @@ export function acceptDrops(area, composer, label) {
     if (!carries(event)) return;
     event.preventDefault();
     end();
-    composer().add([...event.dataTransfer.files]);
+    composer()?.add([...event.dataTransfer.files]);
   });
 }

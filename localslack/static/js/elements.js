@@ -15,10 +15,19 @@ export function text(object) {
 
 export const words = (object) => (typeof object === "string" ? object : (object?.text ?? ""));
 
+// A view that changes keeps what was filled in where block, action and kind stay the same.
+function refilled(element, state) {
+  if (state?.type !== element.type) return element;
+  const filled = Object.entries(state)
+    .filter(([name, value]) => /^(value$|selected_)/.test(name) && value && value.length !== 0)
+    .map(([name, value]) => [name === "value" ? "initial_value" : name.replace("selected_", "initial_"), value]);
+  return { ...element, ...Object.fromEntries(filled) };
+}
+
 // One control in its block: what it remembers and how it acts.
 export class Control {
   constructor(element, block, context, input = false) {
-    this.element = element;
+    this.element = refilled(element, context.kept?.[block.block_id]?.[element.action_id]);
     this.block = block;
     this.context = context;
     this.input = input;

@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { h } from "./dom.js";
 import { editor } from "./editor.js";
+import { Meanwhile } from "./meanwhile.js";
 import { isNarrated, messageNode } from "./message.js";
 import { author } from "./store.js";
 import { dayKey, dayTitle } from "./time.js";
@@ -18,6 +19,8 @@ export class MessageList {
     this.nodes = new Map();
     this.unreadFrom = null;
     this.complete = mode === "thread";
+    this.meanwhile = new Meanwhile();
+    this.loads = 0;
     this.inner = h("div", { class: "list-inner", role: "list" });
     this.root = h("div", { class: "list", tabindex: "-1" }, this.inner);
     this.handlers = {
@@ -46,27 +49,47 @@ export class MessageList {
     this.root.scrollTop = this.root.scrollHeight;
   }
 
-  fill(messages, { unread = 0 } = {}) {
-    this.messages = new Map(messages.map((message) => [message.ts, message]));
+  // Shows what the workspace answers; of several questions under way only the last one counts.
+  async load(question, { unread = 0 } = {}) {
+    const load = (this.loads += 1);
+    await this.meanwhile.ask(question, ({ messages, has_more: more = false }) => {
+      if (load === this.loads) this.fill(messages, { unread, more });
+    });
+  }
+
+  // Loaded again, it keeps the older pages, this page's own notices, and the place where one reads.
+  fill(messages, { unread, more }) {
+    const from = messages[0]?.ts ?? "";
+    const known = [...this.messages.values()];
+    const joins = more && known.some((message) => message.ts >= from);
+    const kept = known.filter((message) => message.local || (joins && message.ts < from));
+    if (this.mode === "channel" && !joins) this.complete = !more;
+    this.messages = new Map([...kept, ...messages].map((message) => [message.ts, message]));
     this.unreadFrom =
       unread > 0 ? [...messages].filter((message) => !message.is_ephemeral).slice(-unread)[0]?.ts : null;
     this.draw();
-    this.toEnd();
+    if (this.atEnd) this.toEnd();
   }
 
   put(message, { scroll = false } = {}) {
-    this.messages.set(message.ts, message);
-    this.draw();
-    if (scroll || this.atEnd) this.toEnd();
+    this.meanwhile.happen(() => this.show(message, { scroll }));
   }
 
   change(message) {
-    if (this.messages.has(message.ts)) this.put(message);
+    this.meanwhile.happen(() => this.messages.has(message.ts) && this.show(message));
   }
 
   remove(ts) {
-    this.messages.delete(ts);
+    this.meanwhile.happen(() => {
+      this.messages.delete(ts);
+      this.draw();
+    });
+  }
+
+  show(message, { scroll = false } = {}) {
+    this.messages.set(message.ts, message);
     this.draw();
+    if (scroll || this.atEnd) this.toEnd();
   }
 
   // Gone here at once; a notice of this page's own is not known to the workspace.
@@ -78,14 +101,14 @@ export class MessageList {
 
   // A file was deleted or got its transcript.
   changeFile(file) {
-    for (const message of this.messages.values()) {
-      if (!message.files?.some((one) => one.id === file.id)) continue;
-      this.messages.set(message.ts, {
-        ...message,
-        files: message.files.map((one) => (one.id === file.id ? file : one)),
-      });
-      this.draw();
-    }
+    this.meanwhile.happen(() => {
+      for (const message of this.messages.values()) {
+        if (!message.files?.some((one) => one.id === file.id)) continue;
+        const files = message.files.map((one) => (one.id === file.id ? file : one));
+        this.messages.set(message.ts, { ...message, files });
+        this.draw();
+      }
+    });
   }
 
   async older() {
@@ -98,13 +121,15 @@ export class MessageList {
 
   async loadOlder() {
     const first = [...this.messages.keys()].sort()[0];
-    const { messages } = await get("history", { channel: this.channel, before: first });
-    const fresh = messages.filter((message) => !this.messages.has(message.ts));
-    this.complete = !fresh.length;
-    const height = this.root.scrollHeight;
-    for (const message of fresh) this.messages.set(message.ts, message);
-    this.draw();
-    if (fresh.length) this.root.scrollTop += this.root.scrollHeight - height;
+    const question = () => get("history", { channel: this.channel, before: first });
+    await this.meanwhile.ask(question, ({ messages }) => {
+      const fresh = messages.filter((message) => !this.messages.has(message.ts));
+      this.complete = !fresh.length;
+      const height = this.root.scrollHeight;
+      for (const message of fresh) this.messages.set(message.ts, message);
+      this.draw();
+      if (fresh.length) this.root.scrollTop += this.root.scrollHeight - height;
+    });
   }
 
   joined(message, before) {

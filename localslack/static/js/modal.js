@@ -6,6 +6,7 @@ import { blockContext, renderBlocks } from "./blocks.js";
 import { h } from "./dom.js";
 import { text } from "./elements.js";
 import { icon } from "./icons.js";
+import { Meanwhile } from "./meanwhile.js";
 import { closePopover, notice } from "./menus.js";
 import { on, store } from "./store.js";
 
@@ -26,11 +27,11 @@ class Modal {
   show(view) {
     const kept = this.context?.values ?? {};
     const scroll = this.body?.scrollTop ?? 0;
+    const cursor = this.cursor();
     this.view = view;
-    this.context = blockContext({ view_id: view.id });
+    this.context = blockContext({ view_id: view.id }, { kept });
     const app = store.apps.find((one) => one.id === view.app_id || one.bot_id === view.bot_id);
     this.body = h("div", { class: "modal-body" }, renderBlocks(view.blocks ?? [], this.context));
-    this.restore(kept);
     const back = stack.indexOf(this) > 0 || (stack.length > 0 && !stack.includes(this));
     this.submitButton =
       view.submit || this.hasInputs()
@@ -81,6 +82,7 @@ class Modal {
       ),
     );
     this.body.scrollTop = scroll;
+    if (cursor) this.putCursor(cursor);
     this.busy(false);
   }
 
@@ -88,19 +90,19 @@ class Modal {
     return (this.view.blocks ?? []).some((block) => block.type === "input");
   }
 
-  // views.update keeps what was typed in inputs whose block and action stay the same.
-  restore(kept) {
-    for (const [block, actions] of Object.entries(kept)) {
-      for (const [action, state] of Object.entries(actions)) {
-        const field = this.body.querySelector(
-          `[data-block-id="${CSS.escape(block)}"] .field[data-action="${CSS.escape(action)}"]`,
-        );
-        if (field && "value" in state && state.value !== null && this.context.values[block]?.[action]) {
-          field.value = state.value;
-          this.context.values[block][action] = state;
-        }
-      }
-    }
+  // Where the cursor is, to put it there again when the view changes under the hands of who types.
+  cursor() {
+    const field = this.root.contains(document.activeElement) ? document.activeElement : null;
+    const block = field?.closest("[data-block-id]")?.dataset.blockId;
+    const action = field?.dataset.action;
+    return block && action ? { block, action, at: field.selectionStart } : null;
+  }
+
+  putCursor({ block, action, at }) {
+    const place = `[data-block-id="${CSS.escape(block)}"] [data-action="${CSS.escape(action)}"]`;
+    const field = this.body.querySelector(place);
+    field?.focus();
+    if (at !== null && at !== undefined) field?.setSelectionRange?.(at, at);
   }
 
   busy(yes) {
@@ -218,11 +220,23 @@ function opened(view) {
 }
 
 export async function startModals() {
-  on("stream:view_opened", ({ view }) => opened(view));
-  on("stream:view_updated", ({ view }) => stack.find((modal) => modal.view.id === view.id)?.show(view));
-  on("stream:view_closed", ({ view_id: id, all }) =>
-    drop(all ? [...stack] : stack.filter((modal) => modal.view.id === id)),
+  const meanwhile = new Meanwhile();
+  on("stream:view_opened", ({ view }) => meanwhile.happen(() => opened(view)));
+  on("stream:view_updated", ({ view }) =>
+    meanwhile.happen(() => stack.find((modal) => modal.view.id === view.id)?.show(view)),
   );
-  const { views } = await get("view");
-  for (const view of views ?? []) opened(view);
+  on("stream:view_closed", ({ view_id: id, all }) =>
+    meanwhile.happen(() => drop(all ? [...stack] : stack.filter((modal) => modal.view.id === id))),
+  );
+  const load = () =>
+    meanwhile.ask(
+      () => get("view"),
+      ({ views }) => {
+        const gone = stack.filter((modal) => !views.some((view) => view.id === modal.view.id));
+        if (gone.length) drop(gone);
+        for (const view of views) opened(view);
+      },
+    );
+  on("online", ({ again }) => again && load());
+  await load();
 }

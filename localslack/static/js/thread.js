@@ -108,8 +108,7 @@ export class ThreadPane {
   }
 
   async load() {
-    const { messages } = await get("replies", { channel: this.channel, ts: this.ts });
-    this.list.fill(messages);
+    await this.list.load(() => get("replies", { channel: this.channel, ts: this.ts }));
   }
 
   close() {
