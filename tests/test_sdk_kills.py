@@ -218,6 +218,27 @@ def test_the_command_run_knows_the_end_as_the_parent_does(tmp_path: Path) -> Non
         assert "working" in done.stdout
 
 
+@pytest.mark.parametrize(("command", "state"), [("kill -9 $$", "killed"), ("exit 5", "failed")])
+def test_the_parent_s_word_carries_alone(tmp_path: Path, command: str, state: str) -> None:
+    with FakeServer() as server:
+        env = children.environment(tmp_path / "spool", server.url, RUNLORE_EVIDENCE="parent")
+        children.command("run", "--", "sh", "-c", command, env=env)
+        event = server.wait_for("exit", 8.0)
+        assert (event["state"], event["evidence"]) == (state, "parent")
+
+
+def test_what_a_command_s_own_hook_names_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_text("weights")
+    script = "import runlore; run = runlore.init(config={'lr': 0.1}); run.log({'loss': 1.0}); run.artifact('model.pt')"
+    with FakeServer() as server:
+        env = children.environment(tmp_path / "spool", server.url)
+        done = children.command("run", "--", sys.executable, "-c", script, env=env, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert server.wait_for("exit", 8.0)["state"] == "finished"
+        assert server.wait_for("artifact")["name"] == "model.pt"
+        assert len(server.points("loss")) == len(server.events("start")) == 1
+
+
 def test_the_newest_checkpoint_that_survived_is_named(tmp_path: Path) -> None:
     code = f"""
     run = runlore.init()

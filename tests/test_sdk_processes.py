@@ -66,6 +66,34 @@ if __name__ == "__main__":
         assert len(server.events("start")) == 1
 
 
+def test_files_named_by_any_process_and_after_any_rotation_are_read(tmp_path: Path) -> None:
+    (tmp_path / "late.pt").write_text("weights")
+    (tmp_path / "child.csv").write_text("a,b\n1,2\n")
+    code = f"""
+    import runlore.spool
+    runlore.spool.ROTATE_BYTES = 2000
+    run = runlore.init()
+    run._spool._rotate_bytes = run._spool._disk.left = 2000
+    for step in range(300):
+        run.log({{"loss": step, "acc": 1.0}}, step=step)
+        time.sleep(0.002)
+    run.artifact({str(tmp_path / "late.pt")!r}, kind="checkpoint")
+    if os.fork() == 0:
+        run.dataset({str(tmp_path / "child.csv")!r})
+        os._exit(0)
+    os.wait()
+    run.finish(exit_code=3)
+    """
+    with FakeServer() as server:
+        status, _, err = children.run(code, children.environment(tmp_path / "spool", server.url))
+        assert status == 0, err
+        event = server.wait_for("exit")
+        assert event["checkpoint"]["path"].endswith("late.pt")
+        assert server.wait_for("artifact")["name"] == "late.pt"
+        assert server.wait_for("dataset")["rows"] == 1
+        assert len(server.points("loss")) == 300
+
+
 RANKED = """
 import os, sys, time
 import runlore

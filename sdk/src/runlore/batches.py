@@ -19,7 +19,7 @@ BATCH_BYTES = 4 * 1024 * 1024
 # A thread of the trainer may still be writing into the segment that another has just left.
 SETTLE_SECONDS = 0.5
 STATE = "state.json"
-LOCAL_KINDS = frozenset(("read_dataset", "read_artifact"))
+LOCAL_KINDS = frozenset(("read_dataset", "read_artifact", "mark"))
 # Steps, milliseconds and values of one metric.
 Columns = tuple[list[int], list[int], list[float]]
 
@@ -189,6 +189,17 @@ def _shown(number: float) -> float | int | str:
         # 5.0 and 5 are one number; the shorter one is sent.
         return int(number) if number.is_integer() and abs(number) < 2**53 else number
     return "nan" if number != number else "inf" if number > 0 else "-inf"
+
+
+def marks(memory: str | None) -> list[dict[str, Any]]:
+    """What the training process had to leave in the reserve because its directory was full."""
+    found: list[dict[str, Any]] = []
+    with contextlib.suppress(OSError):
+        segment = Segment(memory or os.devnull, 0)
+        while some := segment.poll():
+            found += [one.value["mark"] for one in some if one.kind == EVENT and one.value["t"] == "mark"]
+        segment.close()
+    return found
 
 
 def read_state(directory: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from runlore import api, hooks, output, settings
+from runlore import api, output, settings
 from runlore.cli import Problem
 from runlore.recorder import Run
 
@@ -44,7 +44,7 @@ def run(argv: Sequence[str], options: argparse.Namespace) -> int:
     follower.start()
     status = _wait(child)
     follower.finish()
-    hooks.mark(started.dir, "status", status=status)
+    started.mark("status", status=status)
     started.finish_as_marked()
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code

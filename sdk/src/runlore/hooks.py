@@ -22,17 +22,18 @@ _installed = False
 _previous_excepthook = sys.excepthook
 
 
-def mark(directory: str, kind: str, /, **fields: Any) -> None:
-    """Leave a line for the sidecar; it must work in a dying process and on a full disk, so it tries once."""
+def mark(directory: str, kind: str, /, **fields: Any) -> bool:
+    """Leave a line for the sidecar; it must work in a dying process, so it tries once. False on a full disk, say."""
     line = json.dumps({"t": kind, "at": time.time(), "pid": os.getpid(), **fields}).encode() + b"\n"
     with contextlib.suppress(OSError):
         fd = os.open(
             os.path.join(directory, MARKERS), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
         try:
-            os.write(fd, line)
+            return os.write(fd, line) == len(line)
         finally:
             os.close(fd)
+    return False
 
 
 def read_markers(directory: str) -> list[dict[str, Any]]:

@@ -25,6 +25,14 @@ class Sampler:
         """How often the kernel has killed for memory where this process is accounted."""
         return cgroup.oom_kills(self._places)
 
+    def memory(self) -> tuple[float, float]:
+        """Bytes used and the limit, of the tightest group or of the machine; quickly, for a look in between."""
+        used, limit = cgroup.memory(self._places)
+        if used is not None and limit is not None:
+            return used, limit
+        total, available = machine_memory()
+        return total - available, total
+
     def sample(self, now: float) -> dict[str, float]:
         """All that can be read at this moment; `now` is a monotonic clock."""
         found: dict[str, float] = {}

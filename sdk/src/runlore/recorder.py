@@ -341,7 +341,9 @@ class Run:
     def mark(self, kind: str, /, **fields: Any) -> None:
         """Leave a line beside the spool for the sidecar, if this is the process that it watches."""
         if self.dir and self._pid == os.getpid():
-            hooks.mark(self.dir, kind, **fields)
+            if not hooks.mark(self.dir, kind, **fields):
+                # The spool has a reserve in memory.
+                self._event("mark", mark={"t": kind, **fields})
 
     def __reduce__(self) -> Any:
         from runlore import api

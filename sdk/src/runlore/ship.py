@@ -4,7 +4,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runlore import batches, records
@@ -17,7 +17,10 @@ Report = Callable[[str, dict[str, Any]], None]
 
 
 class Shipper:
-    """Ships one run's directory. `report` hears `run` (the server's answer), `problem`, `record_error`, `damaged`."""
+    """Ships one run's directory, and the streams that lie in memory (`reserves`: how each is opened).
+
+    `report` hears `run` (the server's answer), `problem`, `record_error`, `damaged`.
+    """
 
     def __init__(
         self,
@@ -27,14 +30,14 @@ class Shipper:
         *,
         report: Report,
         token: Callable[[], str | None] | None = None,
-        reserve: str | None = None,
+        reserves: Mapping[str, str] | None = None,
     ) -> None:
         self._directory = directory
         self._description = description
         self._client = client
         self._report = report
         self._token = token
-        self._reserve = reserve
+        self._reserves = reserves or {}
         self._state = batches.read_state(directory)
         self._sources: dict[str, Source] = {}
         self._lock = threading.Lock()
@@ -96,11 +99,11 @@ class Shipper:
         for stream in found:
             if stream not in self._sources:
                 self._sources[stream] = Source(self._directory, stream, positions.get(stream, {}))
-        reserve = self._description.get("reserve")
-        if self._reserve and reserve and reserve not in self._sources:
-            self._sources[reserve] = Source(
-                self._directory, reserve, positions.get(reserve, {}), memory=self._reserve
-            )
+        for stream, memory in self._reserves.items():
+            if stream not in self._sources:
+                self._sources[stream] = Source(
+                    self._directory, stream, positions.get(stream, {}), memory=memory
+                )
 
     def _send(self, source: Source, found: list[records.Record]) -> bool:
         if time.monotonic() < self.not_before:

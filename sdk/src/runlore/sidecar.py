@@ -13,12 +13,13 @@ from runlore import batches, capture, exits, hooks, launch, readings, settings, 
 from runlore.client import Client
 from runlore.output import Output
 from runlore.ship import Shipper, reserve_path
-from runlore.spool import Spool
+from runlore.spool import Spool, open_reserve
 
 POLL_SECONDS = 0.1
 # Longer batches compress better; what people wait for (the start, alerts, warnings, the end) is sent at once.
 SHIP_SECONDS = 2.0
 SAMPLE_SECONDS = 10.0
+LOOK_SECONDS = 1.0
 NEXT_SIGN_SECONDS = 30.0
 STATUS_SECONDS = 1.0
 
@@ -69,13 +70,22 @@ class Sidecar:
         self._rungs = exits.rungs()
         # How long it goes on trying once the training process is gone; the spool stays for `runlore sync`.
         self._linger_seconds: float = description["linger"]
-        self._spool = Spool(directory, run=description["run"], project=description["project"], warn=self._say)
+        # Streams in memory, for the time when the disk is full: the training process's and our own.
+        self._reserve = reserve_path(launch.RESERVE_FD)
+        reserves = {description["reserve"]: self._reserve} if self._reserve else {}
+        own_fd, own_stream = open_reserve(description["run"], description["project"])
+        if own_fd >= 0:
+            reserves[own_stream] = f"/proc/self/fd/{own_fd}"
+        self._spool = Spool(
+            directory, run=description["run"], project=description["project"], warn=self._say,
+            reserve_fd=own_fd, reserve_stream=own_stream,
+        )  # fmt: skip
         url: str = description.get("url") or ""
         self._shipper: Shipper | None = None
         if description["mode"] == "online" and url:
             self._shipper = Shipper(
                 directory, description, Client(url, os.environ.get("RUNLORE_TOKEN")),
-                report=self._hear, token=lambda: settings.token_for(url), reserve=reserve_path(launch.RESERVE_FD),
+                report=self._hear, token=lambda: settings.token_for(url), reserves=reserves,
             )  # fmt: skip
         state = batches.read_state(directory)
         self._output = Output(
@@ -84,6 +94,7 @@ class Sidecar:
         )  # fmt: skip
         self._sampler = readings.Sampler(self._pid, directory, description["cwd"])
         self._limits = watchers.Limits(self._spool.event)
+        self._pressure = watchers.Pressure()
         self._files = watchers.Files(
             self._spool.event, os.path.join(os.path.dirname(directory), "hashes.json")
         )
@@ -117,15 +128,17 @@ class Sidecar:
             poll.register(self._pidfd, select.POLLIN)
         os.set_blocking(launch.WAKE_FD, False)
         os.set_blocking(launch.BACK_FD, False)
-        sample_at = time.monotonic()
+        sample_at = look_at = time.monotonic()
         while True:
             ready = dict(poll.poll(POLL_SECONDS * 1000))
             self._output.pump()
-            self._files.pump(self._directory, self._description["stream"])
+            self._files.pump(self._directory)
             now = time.monotonic()
-            if now >= sample_at:
+            if now >= sample_at or (now >= look_at and self._pressure.rising(*self._sampler.memory())):
                 sample_at = now + SAMPLE_SECONDS
                 self._sample(now)
+            if now >= look_at:
+                look_at = now + LOOK_SECONDS
             word = self._woken() if launch.WAKE_FD in ready else b""
             if not word and launch.WAKE_FD in ready:
                 # Every holder of the other end is gone.
@@ -216,16 +229,18 @@ class Sidecar:
     def _end(self, how: str) -> None:
         self._output.drain()
         if how == "finish":
-            status = exits.marker_status(hooks.read_markers(self._directory))
+            status = exits.marker_status(self._markers())
         else:
             # Some parents read the output to its end before they reap, and until then there may be no status.
             self._close_output()
             status = self._status()
+        self._files.pump(self._directory, final=True)
         event = self.judge(status)
         if self._description["rank"] == 0:
             self._spool.event("exit", event)
         elif event["state"] not in ("finished",):
             self._tell_of_rank(event)
+        self._ship_now.set()
         self._files.finish()
         batches_state = {"ended": True, "output": self._output.positions()}
         if self._shipper is None:
@@ -252,7 +267,7 @@ class Sidecar:
 
     def judge(self, status: exits.Status | None) -> dict[str, Any]:
         """The `exit` event: the cause, the last lines, what survived and how to go on."""
-        markers = hooks.read_markers(self._directory) if "markers" in self._rungs else []
+        markers = self._markers() if "markers" in self._rungs else []
         kills: int | None = None
         if "cgroup" in self._rungs:
             after = self._sampler.oom_kills()
@@ -267,6 +282,9 @@ class Sidecar:
             **event, "last_lines": list(self._output.last)[-20:],
             "checkpoint": self._files.checkpoint(), "resume": watchers.how_to_resume(self._description, event),
         }  # fmt: skip
+
+    def _markers(self) -> list[dict[str, Any]]:
+        return hooks.read_markers(self._directory) + batches.marks(self._reserve)
 
     def _status(self) -> exits.Status | None:
         """Climb the ladder: a status may come late, for a zombie is reaped when its parent gets to it."""

@@ -115,8 +115,9 @@ def tell_end(directory: str, description: dict[str, Any], say: Callable[[str], N
     status = exits.marker_status(markers)
     clues = exits.Clues(markers=markers, status=status, oom_kills=None, kernel_killed=None, environment={})
     event = exits.judge(clues)
-    files = watchers.Files(lambda kind, fields: None)
-    files.pump(directory, description["stream"])
+    files = watchers.Files(spool.event)
+    files.pump(directory, final=True)
+    files.finish()
     if description["rank"] == 0:
         spool.event("exit", {
             **event, "last_lines": list(output.last)[-20:], "checkpoint": files.checkpoint(),

@@ -9,11 +9,11 @@ import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runlore import fingerprints, records
-from runlore.records import EVENT, Segment
+from runlore.records import EVENT, Record, Segment
 
 Emit = Callable[[str, dict[str, Any]], None]
 
@@ -24,6 +24,7 @@ LIMITS = (
     ("disk", "spool_disk_bytes", "spool_disk_limit_bytes", 0.97),
 )
 GPU_SHARE = 0.97
+HIGH_SHARE, RISE_SHARE = 0.80, 0.02
 AGAIN_BELOW = 0.05
 HISTORY = 30
 HASH_BYTES = 64 * 1024 * 1024
@@ -41,6 +42,22 @@ CHECKPOINT_SUFFIXES = (
     ".npz",
     ".msgpack",
 )
+
+
+class Pressure:
+    """Says when memory is worth a reading before its time: high, and higher than at the last one it asked for."""
+
+    def __init__(self) -> None:
+        self._share = HIGH_SHARE
+
+    def rising(self, used: float, limit: float) -> bool:
+        """Look at one moment."""
+        share = used / limit if limit else 0.0
+        if share < self._share:
+            self._share = max(HIGH_SHARE, min(self._share, share + RISE_SHARE))
+            return False
+        self._share = share + RISE_SHARE
+        return True
 
 
 class Limits:
@@ -110,31 +127,46 @@ class Files:
     def __init__(self, emit: Emit, hashes: str | None = None) -> None:
         self._emit = emit
         self._hashes = hashes
-        self._segment: Segment | None = None
+        self._followed: dict[str, tuple[int, Segment]] = {}
         self._checkpoints: list[dict[str, Any]] = []
         self._work: deque[dict[str, Any]] = deque()
         self._thread: threading.Thread | None = None
 
-    def pump(self, directory: str, stream: str) -> None:
-        """Follow the training process's own stream for requests to read files."""
-        if self._segment is None:
-            try:
-                self._segment = Segment(os.path.join(directory, records.segment_name(stream, 0)), 0)
-            except OSError:
-                return
-        for record in self._segment.poll():
-            if record.kind != EVENT:
-                continue
-            kind = record.value.get("t")
-            if kind == "read_artifact":
-                if record.value["kind"] == "checkpoint" or record.value["path"].endswith(CHECKPOINT_SUFFIXES):
-                    self._checkpoints.append(record.value)
-                self._work.append(record.value)
-            elif kind == "read_dataset":
-                self._work.append(record.value)
+    def pump(self, directory: str, *, final: bool = False) -> None:
+        """Follow the streams of all processes of the run for requests to read files; `final` reads to their ends."""
+        for stream, numbers in records.segments(directory).items():
+            self._follow(directory, stream, numbers, final)
         if self._work and (self._thread is None or not self._thread.is_alive()):
             self._thread = threading.Thread(target=self._read, daemon=True)
             self._thread.start()
+
+    def _follow(self, directory: str, stream: str, numbers: list[int], final: bool) -> None:
+        number, segment = self._followed.get(stream, (numbers[0] - 1, None))
+        while True:
+            found = segment.poll(final=final) if segment is not None else []
+            self._take(found)
+            behind = segment is not None and not segment.at_end
+            if behind and final:
+                continue
+            if behind or number >= numbers[-1]:
+                return
+            if segment is not None:
+                segment.close()
+            number = next(later for later in numbers if later > number)
+            try:
+                segment = Segment(os.path.join(directory, records.segment_name(stream, number)), 0)
+            except OSError:
+                return
+            self._followed[stream] = number, segment
+
+    def _take(self, found: Iterable[Record]) -> None:
+        for record in found:
+            kind = record.value.get("t") if record.kind == EVENT else None
+            if kind == "read_artifact":
+                if record.value["kind"] == "checkpoint" or record.value["path"].endswith(CHECKPOINT_SUFFIXES):
+                    self._checkpoints.append(record.value)
+            if kind in ("read_artifact", "read_dataset"):
+                self._work.append(record.value)
 
     def finish(self, seconds: float = 10.0) -> None:
         """Give the reading of files a last while."""
@@ -143,7 +175,7 @@ class Files:
 
     def checkpoint(self) -> dict[str, Any] | None:
         """The newest checkpoint that is still there."""
-        for event in reversed(self._checkpoints):
+        for event in sorted(self._checkpoints, key=lambda event: event["at"], reverse=True):
             if os.path.exists(event["path"]):
                 return {"path": event["path"], "step": event.get("step"), "at": event["at"]}
         return None
