@@ -340,10 +340,9 @@ class Run:
 
     def mark(self, kind: str, /, **fields: Any) -> None:
         """Leave a line beside the spool for the sidecar, if this is the process that it watches."""
-        if self.dir and self._pid == os.getpid():
-            if not hooks.mark(self.dir, kind, **fields):
-                # The spool has a reserve in memory.
-                self._event("mark", mark={"t": kind, **fields})
+        if self.dir and self._pid == os.getpid() and not hooks.mark(self.dir, kind, **fields):
+            # The spool has a reserve in memory.
+            self._event("mark", mark={"t": kind, **fields})
 
     def __reduce__(self) -> Any:
         from runlore import api

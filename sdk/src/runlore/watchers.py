@@ -162,11 +162,12 @@ class Files:
     def _take(self, found: Iterable[Record]) -> None:
         for record in found:
             kind = record.value.get("t") if record.kind == EVENT else None
-            if kind == "read_artifact":
-                if record.value["kind"] == "checkpoint" or record.value["path"].endswith(CHECKPOINT_SUFFIXES):
-                    self._checkpoints.append(record.value)
-            if kind in ("read_artifact", "read_dataset"):
-                self._work.append(record.value)
+            if kind not in ("read_artifact", "read_dataset"):
+                continue
+            self._work.append(record.value)
+            made = kind == "read_artifact" and record.value
+            if made and (made["kind"] == "checkpoint" or made["path"].endswith(CHECKPOINT_SUFFIXES)):
+                self._checkpoints.append(made)
 
     def finish(self, seconds: float = 10.0) -> None:
         """Give the reading of files a last while."""
@@ -175,7 +176,9 @@ class Files:
 
     def checkpoint(self) -> dict[str, Any] | None:
         """The newest checkpoint that is still there."""
-        for event in sorted(self._checkpoints, key=lambda event: event["at"], reverse=True):
+        # Several processes may have named some; two of one moment count in the order they came.
+        self._checkpoints.sort(key=lambda event: float(event["at"]))
+        for event in reversed(self._checkpoints):
             if os.path.exists(event["path"]):
                 return {"path": event["path"], "step": event.get("step"), "at": event["at"]}
         return None
