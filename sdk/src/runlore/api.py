@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from runlore import hooks, launch, names, places, ranks, redirect, settings, values
+from runlore import cgroup, hooks, launch, names, places, ranks, redirect, settings, values
 from runlore.recorder import Run
 from runlore.settings import Settings
 from runlore.spool import Spool, open_reserve
@@ -144,6 +144,8 @@ def _open(
         reserve_fd=reserve_fd, reserve_stream=reserve_stream,
     )  # fmt: skip
     pid = os.getpid()
+    # Read here: a process killed for memory in its first moments is gone before the sidecar could look.
+    groups = cgroup.directories()
     console = redirect.choose(directory, found.console) if run.rank == 0 else "off"
     description = {
         "run": run.id, "project": run.project, "stream": spool.stream, "reserve": reserve_stream,
@@ -151,6 +153,7 @@ def _open(
         "rank": run.rank, "cwd": os.getcwd(), "argv": redact_arguments(command), "entry": command[0] if command else _entry(), "sys_path": sys.path,
         "python": sys.version.split()[0], "executable": sys.executable, "capture": found.capture,
         "silent": run._silent, "sdk": VERSION,
+        "groups": groups, "oom_kills": cgroup.oom_kills(groups),
         "console": console, "exit_wait": found.exit_wait, "linger": found.linger,
     }  # fmt: skip
     with open(os.path.join(directory, "run.json"), "w", encoding="utf-8") as file:

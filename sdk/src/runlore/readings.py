@@ -13,11 +13,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 class Sampler:
     """Readings of a process tree, by the names of their series without `system/`."""
 
-    def __init__(self, pid: int, directory: str, disk: str) -> None:
+    def __init__(self, pid: int, directory: str, disk: str, groups: list[str]) -> None:
         self._pid = pid
         self._directory = directory
         self._disk = disk
-        self._places = cgroup.directories(pid)
+        self._places = groups
         self._gpus = Gpus()
         self._cpu_before: tuple[float, float] | None = None
 

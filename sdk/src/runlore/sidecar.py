@@ -92,13 +92,13 @@ class Sidecar:
             directory, echo=description.get("console") == "fd", emit=self._spool.event,
             positions=state.get("output"),
         )  # fmt: skip
-        self._sampler = readings.Sampler(self._pid, directory, description["cwd"])
+        self._sampler = readings.Sampler(self._pid, directory, description["cwd"], description["groups"])
         self._limits = watchers.Limits(self._spool.event)
         self._pressure = watchers.Pressure()
         self._files = watchers.Files(
             self._spool.event, os.path.join(os.path.dirname(directory), "hashes.json")
         )
-        self._oom_before = self._sampler.oom_kills()
+        self._oom_before: int | None = description["oom_kills"]
         self._latest: dict[str, float] = {}
         self._ending = threading.Event()
         self._ship_now = threading.Event()
