@@ -41,8 +41,9 @@ bench: setup ## Measure the budgets; DATA=DIR adds speech on recordings of yours
 	@for name in ack ask digest ingest_storage sdk_overhead; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.speech --data "$(DATA)"; fi
 
-train: setup ## Train the sentence classifier again from nlp/data
+train: setup ## Train the sentence classifier again, and embed the list of concepts again, from nlp/data
 	$(BIN)/python -m nlp.training
+	$(BIN)/python -m nlp.thesaurus
 
 clean: ## Remove what was built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,7 +30,7 @@ WHOLE = 0.99
 NEIGHBOURS = 3
 RUNS_A_NOTE = 3
 
-CLOSE = 0.79
+CLOSE = 0.4
 """Closeness from which a note counts as being about the question: benchmarks/ask.md says how often it errs."""
 NOT_FAR = 0.6
 """Share of the best note's score that the others need."""

@@ -7,8 +7,8 @@ from sqlmodel import Session
 
 from bot.question import Question
 from bot.sight import Sight
-from nlp.terms import stand_ins
-from nlp.thesaurus import thesaurus
+from nlp.terms import Asked, asked, bare, query_terms
+from nlp.thesaurus import SUREST, thesaurus
 from nlp.values import Embedder
 from storage import search
 from storage.search_scope import Scope
@@ -16,8 +16,11 @@ from storage.search_scope import Scope
 MEANING = 0.5
 """Weight of the cosine beside BM25, which is scaled to 1 for the best note: words decide more than meaning."""
 
-NEARNESS = 1.5
-"""Weight of the cosine in closeness: how far a note is from a question is told best by meaning."""
+HELD, DESCRIBED = 0.2, 0.3
+"""What closeness gains beside the cosine, which tells best how far a note is from a question: for all of its words, for
+holding the concept that it describes."""
+NOT_HELD = 0.5
+"""What it loses where a note holds none of the concepts that the question names: smoothing is not label smoothing."""
 UNKNOWN = 0.3
 """Cosine taken for a note whose vector is still to come: what notes near a question usually have."""
 
@@ -40,15 +43,18 @@ class Ranking:
     notes: Sequence[Ranked]
     weights: Mapping[str, float]
     known: search.Frequencies
-    words: Mapping[str, frozenset[str]]  # of the question, each with the concepts that stand for it
+    asked: Sequence[Asked]  # of the question, name by name
+    described: Mapping[str, float]  # concepts it describes without naming them: how surely, 0 to 1
 
     def closeness(self, note: "Ranked") -> float:
-        """How much of the question's own words a note holds, by rarity, and how near its meaning is."""
-        worth = {word: self.known.rarity(word) for word in self.words}
-        held = sum(
-            worth[word] for word, same in self.words.items() if not note.matched.isdisjoint({word, *same})
-        )
-        return held / (sum(worth.values()) or 1.0) + NEARNESS * note.cosine
+        """How near a note's meaning is, and how much it holds of the question's words and concepts, by rarity."""
+        worth = {one: self.known.rarity(one.term) for one in self.asked}
+        whole = sum(worth.values()) or 1.0
+        held = sum(worth[one] for one in self.asked if one.term in note.matched)
+        lacking = sum(worth[one] for one in self.asked if one.named and one.term not in note.matched)
+        described = max((sure for term, sure in self.described.items() if term in note.matched), default=0.0)
+        gained = max(HELD * held / whole, DESCRIBED * described)
+        return note.cosine + gained - NOT_HELD * lacking / whole
 
     def share(self, held: Iterable[str]) -> float:
         """How much of what was asked these terms are, by rarity: 0 to 1."""
@@ -81,7 +87,7 @@ def retrieve(
     session: Session, embedder: Embedder, question: Question, scope: Scope, *, limit: int = 200
 ) -> Ranking:
     """The closest notes, best first."""
-    vector = embedder.embed([question.topic])[0]
+    vector = embedder.embed([bare(question.topic)])[0]
     weights = thesaurus(embedder).expand(question.topic, vector)
     known = search.frequencies(session, weights)
     ids = search.lexical_candidates(session, scope, weights, known)
@@ -99,8 +105,14 @@ def retrieve(
         for hit in hits
     ]
     ranked.sort(key=lambda note: (-note.score, note.note_id))
-    words = stand_ins(question.topic) or {term: frozenset() for term in weights}
-    return Ranking(notes=ranked[:limit], weights=weights, known=known, words=words)
+    own = query_terms(question.topic)
+    return Ranking(
+        notes=ranked[:limit],
+        weights=weights,
+        known=known,
+        asked=asked(question.topic) or [Asked(term, named=False) for term in own],
+        described={term: weight / SUREST for term, weight in weights.items() if term not in own},
+    )
 
 
 def without_conditions(question: Question) -> Question:

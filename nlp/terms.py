@@ -6,6 +6,7 @@ parts; "learning rate" and `lr` meet in one term through the groups in `nlp/conc
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from nlp.concepts import aliases
@@ -100,17 +101,39 @@ def topic_terms(text: str) -> list[str]:
     return list(dict.fromkeys(term for term in terms(text) if term not in _question_stems()))
 
 
-def stand_ins(text: str) -> dict[str, frozenset[str]]:
-    """The topic's words, each with the concepts it is part of: whoever writes `moe` has said "experts" too."""
-    words = _words(text)
-    found: dict[str, set[str]] = {word: set() for word in words if word not in _question_stems()}
+def bare(text: str) -> str:
+    """A question without the words in which people ask: what is left is compared by meaning."""
+    words = [word for word in re.findall(r"[^\s?!,;:()\"]+", text) if word.lower() not in QUESTION_WORDS]
+    while words and words[0].lower() in STOP_WORDS:
+        del words[0]
+    return " ".join(words) or text
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A word of a question, or a name of several words: its term in the search, and whether it names a concept."""
+
+    term: str
+    named: bool
+
+
+def asked(text: str) -> tuple[Asked, ...]:
+    """What a question asks for, name by name: who asks for "label smoothing" does not ask for "smoothing"."""
+    words, found, at = _words(text), [], 0
     table = aliases(_spelling)
-    for at, word in enumerate(words):
-        for phrase, concept in table.get(word, ()):
-            if tuple(words[at : at + len(phrase)]) == phrase:
-                for part in phrase:
-                    found.setdefault(part, set()).add(concept)
-    return {word: frozenset(several) for word, several in found.items()}
+    while at < len(words):
+        names = [
+            (len(phrase), concept)
+            for phrase, concept in table.get(words[at], ())
+            if tuple(words[at : at + len(phrase)]) == phrase
+        ]
+        size, concept = max(names, default=(1, None))
+        if concept is not None:
+            found.append(Asked(concept, named=True))
+        elif words[at] not in _question_stems():
+            found.append(Asked(words[at], named=False))
+        at += size
+    return tuple(dict.fromkeys(found))
 
 
 def sentences(text: str, *, shortest: int = 25) -> list[str]:
