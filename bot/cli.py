@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot import cli_operate, cli_text, doctor, tokens
+from bot import cli_eval, cli_operate, cli_text, doctor, tokens
 from bot.demo import play
 from bot.errors import RunloreError
 from bot.home import open_database
@@ -26,6 +26,7 @@ token_app = typer.Typer(
     no_args_is_help=True, help="Tokens of projects, for demos and continuous integration."
 )
 app.add_typer(token_app, name="token")
+app.add_typer(cli_eval.app, name="eval")
 console = Console(stderr=True, highlight=False)
 
 app.command("analyze")(cli_text.analyze)

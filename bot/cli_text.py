@@ -55,11 +55,12 @@ def analyze(
 
 
 def reading_json(reading: Reading) -> dict[str, Any]:
-    """A reading as programs take it; `role` is that of the first sentence."""
-    first = reading.items[0] if reading.items else None
+    """A reading as programs take it; `role` is the first sentence's, facts have a value, mentions only a name."""
+    valued = [fact for fact in reading.facts if fact.to is not None or fact.from_value is not None]
+    named = [fact for fact in reading.facts if fact.to is None and fact.from_value is None]
     return {
-        "role": first.role if first else "other",
-        "confidence": round(first.confidence, 4) if first else 0.0,
+        "role": reading.role,
+        "confidence": round(reading.confidence, 4),
         "items": [
             {
                 "role": i.role,
@@ -70,7 +71,8 @@ def reading_json(reading: Reading) -> dict[str, Any]:
             }
             for i in reading.items
         ],
-        "facts": [{"name": f.name, "kind": f.kind, "from": f.from_value, "to": f.to} for f in reading.facts],
+        "facts": [{"name": f.name, "kind": f.kind, "from": f.from_value, "to": f.to} for f in valued],
+        "mentions": [{"name": f.name, "kind": f.kind} for f in named],
     }
 
 

@@ -143,8 +143,13 @@ class GramReader:
         """One row per text, one column per n-gram of the vocabulary, weighted by how rare it is."""
         rows = np.zeros((len(texts), len(self._index)), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
-            columns = [self._index[gram] for gram in set(self._cut(text)) if gram in self._index]
-            row[columns] = self._rarity[columns]
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        scaled: Vectors = rows / np.maximum(lengths, 1e-9)
-        return scaled
+            columns, values = self.found(text)
+            row[columns] = values
+        return rows
+
+    def found(self, text: str) -> tuple[list[int], Vectors]:
+        """The columns of a text's n-grams and their weights, which have unit length."""
+        columns = sorted({self._index[gram] for gram in self._cut(text) if gram in self._index})
+        values = self._rarity[columns]
+        scaled: Vectors = values / max(float(np.linalg.norm(values)), 1e-9)
+        return columns, scaled

@@ -1,11 +1,12 @@
 """The one place that loads heavy models, each when it is first asked for."""
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp.models import PACKAGED_MINILM, packaged_file, whisper_directory
-from nlp.values import Embedder, ModelError, RationaleExtractor, Summarizer, Transcriber
+from nlp.values import Embedder, ModelError, RationaleExtractor, Role, Summarizer, Transcriber
 
 if TYPE_CHECKING:
     from nlp.embedding import MiniLm
@@ -53,6 +54,20 @@ def load_summarizer() -> Summarizer:
     from nlp.summary import ExtractiveSummarizer
 
     return ExtractiveSummarizer(_extractor())
+
+
+def load_words() -> Callable[[str], list[str]]:
+    """Text to words as Whisper's own English normaliser writes them: what word errors are counted on."""
+    from nlp.openai_whisper_engine import plain_words
+
+    return plain_words
+
+
+def vectors_only(texts: Sequence[str]) -> list[Role]:
+    """The roles that MiniLM and a logistic regression alone would give: what the extractor is compared with."""
+    from nlp.training import meaning_alone
+
+    return meaning_alone(texts, _minilm(_THREADS))
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import whisper
 from whisper.model import ModelDimensions, Whisper
+from whisper.normalizers import EnglishTextNormalizer
 from whisper.tokenizer import get_tokenizer
 
 from nlp.audio import Samples
@@ -86,6 +87,11 @@ class OpenAIWhisper:
             )
             for segment in found["segments"]
         ]
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a text after Whisper's own English normaliser."""
+    return str(EnglishTextNormalizer()(text)).split()
 
 
 def _from_ctranslate2(directory: Path) -> Whisper:

@@ -30,7 +30,7 @@ def _word_set(text: str) -> frozenset[str]:
 
 STOP_WORDS = _word_set(
     """
-    a about above after again all also am an and any anybody anyone anything are as at be because been before being
+    a about above after again all also am an and around any anybody anyone anything are as at be because been before being
     below between both but by can could did do does doing done down during each else ever few for from further get
     gets getting got had has have having he her here hers him his how i if in into is it its itself just kind let
     lot made make makes making many may me might more most much my no nobody nor not now of off on once one ones

@@ -19,7 +19,7 @@ from nlp.features import CueReader, GramReader, Vocabulary
 from nlp.models import PACKAGED_MINILM, packaged_file
 from nlp.rationale import CLASSIFIER
 from nlp.sentences import SentenceReader
-from nlp.values import ROLES, Vectors
+from nlp.values import ROLES, Role, Vectors
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.jsonl"
 # Regularisation of each view; a view is trained alone, so that the loud do not drown the telling.
@@ -106,11 +106,13 @@ def fit(seen: Seen, roles: Sequence[str], *, views: Sequence[str] = VIEWS) -> Fi
     biases: dict[str, Vectors] = {}
     for view in views:
         array = _array(seen, view, vocabularies)
-        centre = array.mean(axis=0) if view not in CUTS else np.zeros(array.shape[1])
-        spread = array.std(axis=0) + 0.2 if view == "cues" else np.ones(array.shape[1])
         model = LogisticRegression(C=STRENGTH[view], max_iter=1000, class_weight="balanced", tol=1e-4)
-        scaled = ((array - centre) / spread).astype(np.float64)
-        model.fit(csr_matrix(scaled) if view in CUTS else scaled, roles)
+        centre, spread = np.zeros(array.shape[1]), np.ones(array.shape[1])
+        if view not in CUTS:
+            centre = array.mean(axis=0)
+            spread = array.std(axis=0) + 0.2 if view == "cues" else spread
+            array = ((array - centre) / spread).astype(np.float64)
+        model.fit(array, roles)
         order = [list(model.classes_).index(role) for role in ROLES]
         matrices[view] = (model.coef_[order] / spread).T
         biases[view] = model.intercept_[order] - centre @ matrices[view]
@@ -132,10 +134,29 @@ def scores(weights: Weights, seen: Seen) -> Vectors:
     return weights.scores({view: _array(seen, view, weights.vocabularies) for view in VIEWS})
 
 
-def _array(seen: Seen, view: str, vocabularies: Mapping[str, Vocabulary]) -> Vectors:
-    if view in CUTS:
-        return GramReader(vocabularies[view], CUTS[view]).read(seen.texts)
-    return seen.arrays[view]
+def _array(seen: Seen, view: str, vocabularies: Mapping[str, Vocabulary]) -> csr_matrix | Vectors:
+    """What a view shows: an array, or for n-grams a sparse one."""
+    if view not in CUTS:
+        return seen.arrays[view]
+    reader = GramReader(vocabularies[view], CUTS[view])
+    found = [reader.found(text) for text in seen.texts]
+    return csr_matrix(
+        (
+            np.concatenate([values for _, values in found]).astype(np.float64),
+            np.concatenate([np.array(columns, dtype=np.intp) for columns, _ in found]),
+            np.cumsum([0, *(len(columns) for columns, _ in found)]),
+        ),
+        shape=(len(found), len(vocabularies[view].grams)),
+    )
+
+
+def meaning_alone(texts: Sequence[str], encoder: MiniLm) -> list[Role]:
+    """The baseline: a logistic regression on nothing but MiniLM's sentence vectors, from the same sentences."""
+    examples = load_examples(SENTENCES)
+    learnt = encoder.embed([example.text for example in examples])
+    model = LogisticRegression(C=10, max_iter=1000, class_weight="balanced")
+    model.fit(learnt, [example.role for example in examples])
+    return list(model.predict(encoder.embed(texts)))
 
 
 def _mixing(opinions: Sequence[Vectors], roles: Sequence[str]) -> Vectors:

@@ -1,5 +1,7 @@
 """What a question describes in its own words is found by its name; the stored vectors are those of the list."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from memory_of_a_team import WordEmbedder
@@ -17,7 +19,7 @@ class Counting:
     def __init__(self) -> None:
         self.texts = 0
 
-    def embed(self, texts: list[str]) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         self.texts += len(texts)
         return load_embedder().embed(texts)
 

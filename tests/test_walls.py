@@ -48,6 +48,7 @@ EDGES = {
     "bot.cli",
     "bot.cli_text",
     "bot.cli_operate",
+    "bot.cli_eval",
     "bot.demo",
 }
 MAY_IMPORT_EDGES = {
@@ -58,6 +59,7 @@ MAY_IMPORT_EDGES = {
     "cli",
     "cli_text",
     "cli_operate",
+    "cli_eval",
     "demo",
     "home",
     "doctor",
