@@ -87,20 +87,17 @@ def _score_rationale(file: Path, extractor: RationaleExtractor) -> None:
             sum(one.true == one.said for one in part) / len(small)
             for part in (small, [one for one in plain if one.true in SMALL])
         )
-        summary.add_row(f"recall of {', '.join(SMALL)} together", _share(right), "", _share(other))
+        summary.add_row("recall of the three small roles", _share(right), "", _share(other))
     right, other = (sum(one.true == one.said for one in part) / len(part) for part in (judged, plain))
     summary.add_row("accuracy", _share(right), "", _share(other))
     summary.add_row("expected calibration error, ten bins", _share(scores.calibration_error(judged)), "", "")
     if facts["true"]:
         value = 2 * facts["hit"] / (facts["true"] + facts["said"])
-        summary.add_row(
-            "facts F1",
-            _share(value),
-            f"{facts['true']} labelled, {facts['said']} read, {facts['hit']} right",
-            "",
-        )
+        summary.add_row("facts F1", _share(value), "", "")
     summary.add_row("median time of a sentence", f"{sorted(seconds)[len(seconds) // 2] * 1e3:.0f} ms", "", "")
     console.print(summary)
+    if facts:
+        console.print(f"Facts: {facts['true']} labelled, {facts['said']} read, {facts['hit']} right.")
 
 
 @app.command()
