@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import app_home, commands, directory, interactions, notes, outbox
+from bot import agent, app_home, commands, directory, interactions, notes, outbox
+from bot.errors import NeedsModels
 from bot.slack_text import files_of, is_memo, without_mention
 from bot.threads import thread_at
 from bot.values import Message
@@ -43,6 +44,8 @@ def _receive(session: Session, services: Services, event: Mapping[str, Any]) -> 
     if _deleted_already(session, event):
         return
     note = notes.receive(session, event, now=services.now())
+    if note is not None and note.kind == "memo":
+        agent.working(services, str(event["channel"]), str(event["thread_ts"]), "is listening…")
     if note is not None and note.permalink is None:
         note.permalink = services.messenger.permalink(str(event["channel"]), str(event["ts"]))
 
@@ -141,10 +144,12 @@ def channel_changed(session: Session, services: Services, body: Mapping[str, Any
 
 
 def home_opened(session: Session, services: Services, body: Mapping[str, Any]) -> None:
-    """App Home shows what its person runs and has open."""
+    """App Home shows what its person runs and has open; the Messages tab suggests what to ask."""
     event = body["event"]
     if event.get("tab") == "home":
         app_home.publish(session, services, str(event["user"]))
+    elif event.get("tab") == "messages":
+        agent.suggest(session, services, str(event["user"]), str(event["channel"]))
 
 
 def access_lost(session: Session, services: Services, body: Mapping[str, Any]) -> None:
@@ -170,16 +175,20 @@ def _answer(
 ) -> None:
     event = body["event"]
     channel = str(event["channel"])
-    answer: Message = commands.answer(
-        session,
-        services,
-        asked,
-        person=str(event["user"]),
-        channel=channel,
-        public=True,
-        thread=thread_at(session, channel, thread_ts),
-        with_models=bool(body.get("_with_models")),
-    )
+    try:
+        answer: Message = commands.answer(
+            session,
+            services,
+            asked,
+            person=str(event["user"]),
+            channel=channel,
+            public=True,
+            thread=thread_at(session, channel, thread_ts),
+            with_models=bool(body.get("_with_models")),
+        )
+    except NeedsModels:  # goes on in another process, in a moment
+        agent.working(services, channel, thread_ts, "is searching…", agent.SEARCHING)
+        raise
     key = f"answer:{channel}:{event['ts']}"
     outbox.post(session, key, channel, answer, now=services.now(), thread_ts=thread_ts)
 

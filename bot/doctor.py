@@ -44,6 +44,8 @@ SCOPES = {
     "reactions:read": "📝, 🚫 and ⭐ by reaction",
     "reactions:write": "👂 and 📝 on notes",
     "users:read": "people's names and time zones",
+    "assistant:write": "prompts in the Messages tab that fit the person",
+    "canvases:write": "reports as a canvas",
 }
 
 
@@ -148,12 +150,15 @@ def _slack(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding(name="Slack", ok=True, seen=f"{answer.get('user')} in {answer.get('team')}")
     granted = {scope for scope in str(answer.headers.get("x-oauth-scopes", "")).split(",") if scope}
-    wanted = set(yaml.safe_load(MANIFEST.read_text())["oauth_config"]["scopes"]["bot"])
+    scopes = yaml.safe_load(MANIFEST.read_text())["oauth_config"]["scopes"]
+    wanted = set(scopes["bot"])
     for scope in sorted(wanted - granted):
         mend = "Add the scope on the app's page and reinstall the app."
         yield Finding(
             name=f"scope {scope}", ok=False, seen=f"missing: {SCOPES.get(scope, 'needed')}", mend=mend
         )
+    for scope in sorted(set(scopes["bot_optional"]) - granted):
+        yield Finding(name=f"scope {scope}", ok=True, seen=f"not granted, so no {SCOPES[scope]}")
     if not wanted - granted:
         yield Finding(name="Slack scopes", ok=True, seen=f"all {len(wanted)} granted")
 

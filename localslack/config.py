@@ -40,6 +40,7 @@ def _app(raw: Json, folder: Path) -> App:
         manifest = yaml.safe_load((folder / manifest).read_text(encoding="utf-8"))
     features = manifest.get("features", {})
     home = features.get("app_home", {})
+    granted = manifest.get("oauth_config", {}).get("scopes", {})
     events = manifest.get("settings", {}).get("event_subscriptions", {})
     return App(
         key=raw["key"],
@@ -51,7 +52,7 @@ def _app(raw: Json, folder: Path) -> App:
         app_token=raw["app_token"],
         signing_secret=raw["signing_secret"],
         request_url=raw.get("request_url"),
-        scopes=frozenset(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", [])),
+        scopes=frozenset([*granted.get("bot", []), *granted.get("bot_optional", [])]),
         events=frozenset(events.get("bot_events", [])),
         commands=tuple(features.get("slash_commands", [])),
         shortcuts=tuple(features.get("shortcuts", [])),

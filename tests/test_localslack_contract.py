@@ -1,6 +1,7 @@
 """The local workspace's tables agree with Slack's machine-readable facts."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from local_workspace import MANIFEST
 from localslack import limits
 from localslack.methods import METHODS
 
-FACTS = Path(__file__).parents[2] / "shared" / "data" / "slack"
+SHARED = Path(os.environ.get("RUNLORE_SHARED", Path(__file__).parents[2] / "shared"))
+FACTS = SHARED / "data" / "slack"
 
 needs_facts = pytest.mark.skipif(
     not FACTS.exists(), reason="Slack's machine-readable facts are not beside the project"
