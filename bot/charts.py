@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from matplotlib import font_manager
@@ -32,6 +33,16 @@ COLOURS = (
     "#F0E442",
     "#8B4513",
 )
+
+STATE_COLOURS = {
+    "running": COLOURS[5],
+    "finished": COLOURS[2],
+    "failed": COLOURS[1],
+    "killed": COLOURS[1],
+    "lost": COLOURS[7],
+    "preempted": COLOURS[4],
+}
+ROW = 0.42  # inches
 
 Point = tuple[RunView, float, float]
 
@@ -102,6 +113,65 @@ def pareto_front(points: Sequence[Point], first: Goal | None, second: Goal | Non
     return sorted((point for point in points if not beaten(point)), key=lambda point: point[1])
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dot:
+    """A run in a picture of descent: its row is its place in the list, `parent` the row it came from."""
+
+    column: int
+    parent: int | None
+    state: str
+    best: bool
+    words: tuple[str, str, str]  # name, result, reason
+
+
+def descent(dots: Sequence[Dot]) -> bytes:
+    """Runs below each other, each with a line to the one it came from, its result and the reason beside it."""
+    columns = max(dot.column for dot in dots) + 1
+    figure, axes = picture_of(8.4, max(1.6, ROW * len(dots) + 0.3))
+    for row, dot in enumerate(dots):
+        if dot.parent is not None:
+            source = dots[dot.parent].column
+            bend = -row if source == dot.column else -row + 0.5
+            axes.plot(
+                [source, source, dot.column],
+                [-dot.parent, bend, -row],
+                color="#b5b5b5",
+                linewidth=1.6,
+                zorder=1,
+            )
+        axes.plot(
+            dot.column,
+            -row,
+            marker="*" if dot.best else "o",
+            markersize=15 if dot.best else 9,
+            color=COLOURS[4] if dot.best else STATE_COLOURS.get(dot.state, COLOURS[7]),
+            markeredgecolor="white",
+            zorder=3,
+        )
+        for text, place, size, weight, colour in zip(
+            dot.words,
+            (-0.3, 3.9, 6.7),
+            (9, 9, 8),
+            ("bold", "normal", "normal"),
+            ("black", "black", "#555555"),
+            strict=True,
+        ):
+            axes.text(
+                columns + place,
+                -row,
+                known(text),
+                va="center",
+                fontsize=size,
+                weight=weight,
+                color=colour,
+                parse_math=False,
+            )
+    axes.set_xlim(-0.6, columns + 13.2)
+    axes.set_ylim(-len(dots) + 0.4, 0.6)
+    axes.axis("off")
+    return finished_picture(figure)
+
+
 def drawable(x: float, y: float) -> bool:
     """Whether an axis can hold the point."""
     return abs(x) < LARGEST and abs(y) < LARGEST
@@ -109,9 +179,21 @@ def drawable(x: float, y: float) -> bool:
 
 def canvas() -> tuple[Figure, Axes]:
     """An empty picture; without pyplot, which keeps figures alive and is not thread-safe."""
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    return picture_of(*SIZE)
+
+
+def picture_of(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty picture of so many inches."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
+
+
+def finished_picture(figure: Figure) -> bytes:
+    """A picture without axes as PNG."""
+    output = io.BytesIO()
+    figure.savefig(output, format="png")
+    return output.getvalue()
 
 
 def dots(axes: Axes, points: Sequence[Point], colour: str) -> None:
@@ -128,9 +210,7 @@ def finished(figure: Figure, axes: Axes, *, x: str, y: str) -> bytes:
     axes.set_ylabel(known(y), parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    output = io.BytesIO()
-    figure.savefig(output, format="png")
-    return output.getvalue()
+    return finished_picture(figure)
 
 
 def known(text: str) -> str:

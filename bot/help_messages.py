@@ -25,7 +25,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "now": ("now", "who runs what at this moment"),
     "logs": ("logs 42 grep KeyError", "a run's output: tail, grep, or all of it as a file"),
     "best": ("best val_acc project:vision", "the best runs by a metric"),
-    "tree": ("tree 42", "which run was made from which, and why"),
+    "tree": ("tree vision", "which run was made from which, and why"),
     "tag": ("tag 42 promising -old", "put words on a run, take them off with a minus"),
     "fork": ("fork 42", "how to start a new run from this one"),
     "link": ("link 42 https://… the paper", "keep an address with a run"),

@@ -43,8 +43,13 @@ def command(session: Session, services: Services, body: Mapping[str, Any]) -> No
     answer = {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
     try:
         services.messenger.respond(str(body["response_url"]), answer)
-    except SlackRefused as refusal:  # asked too long ago; what the command did stays done
-        log.warning("answer_refused", extra={"reason": refusal.error})
+    except SlackRefused as refusal:
+        log.warning("answer_refused", extra={"reason": refusal.error, "details": refusal.details})
+        if refusal.error.endswith(("invalid_blocks", " 400")):  # the words at least
+            services.messenger.respond(
+                str(body["response_url"]), {name: it for name, it in answer.items() if name != "blocks"}
+            )
+        # Else asked too long ago; what the command did stays done.
 
 
 def action(session: Session, services: Services, body: Mapping[str, Any]) -> None:

@@ -35,9 +35,9 @@ class Messenger(Protocol):
         """Fetch a file of the workspace into `target`; more than `limit` bytes is refused."""
 
     def upload(
-        self, name: str, data: bytes, *, channel: str, thread_ts: str | None, comment: str | None
+        self, name: str, data: bytes, *, channel: str | None, thread_ts: str | None, comment: str | None
     ) -> dict[str, Any]:
-        """Share a file in a channel or thread."""
+        """Share a file in a channel or thread; with no channel it is kept for a message that shows it."""
 
 
 class SlackMessenger:
@@ -115,7 +115,7 @@ class SlackMessenger:
             raise SlackDoubtful("download") from error
 
     def upload(
-        self, name: str, data: bytes, *, channel: str, thread_ts: str | None, comment: str | None
+        self, name: str, data: bytes, *, channel: str | None, thread_ts: str | None, comment: str | None
     ) -> dict[str, Any]:
         place = self.call("files.getUploadURLExternal", {"filename": name, "length": len(data)})
         url = str(place["upload_url"])

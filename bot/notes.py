@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import Session, col, or_, select
 
-from bot import outbox, people
+from bot import note_files, outbox, people
 from bot.note_messages import audio_problem, pick_run, transcribe_question
-from bot.slack_text import artifact_kind, files_of, is_audio, is_memo, links, permalinks, plain, run_refs
+from bot.slack_text import files_of, is_audio, is_memo, permalinks, plain, run_refs
 from bot.threads import thread_at
 from bot.views import note_view, run_views
 from storage import run_queries, search
 from storage.jobs import defer
 from storage.memory import Fact, Note, NoteRun, RationaleItem, Thread
 from storage.run_queries import NoteBundle
-from storage.tables import Artifact, Link, Person, Project, Run
+from storage.tables import Person, Project, Run
 
 RECENT = timedelta(hours=2)
 CARD = "note:{}:card"
@@ -73,7 +73,7 @@ def keep(
     for run in runs:
         session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
     session.flush()
-    _keep_files(session, note, files, runs, event, now=now)
+    note_files.keep(session, note, runs, event, now=now)
     if memo:
         outbox.react(session, channel, ts, "ear", now=now)
         defer(session, "hear_memo", queue="speech", lock=f"note:{note.id}", note_id=note.id)
@@ -95,6 +95,8 @@ def edited(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note
     if note.kind == "memo" or text == note.text:
         return None
     note.text, note.edited_at, note.edited_by_id = text, now, note.author_id
+    about = runs_of(session, note.id or 0)
+    note_files.relink(session, note, about, str(message.get("text") or ""), now=now)
     read_again(session, note)
     return note
 
@@ -115,6 +117,7 @@ def forget(session: Session, note: Note, *, now: datetime) -> None:
     search.unindex_note(session, note.id or 0)
     session.execute(delete(Fact).where(col(Fact.note_id) == note.id))
     session.execute(delete(RationaleItem).where(col(RationaleItem.note_id) == note.id))
+    note_files.forget(session, note)
     if kept := (note.memo or {}).get("kept"):
         Path(str(kept)).unlink(missing_ok=True)
     note.deleted_at, note.text, note.heard, note.title, note.memo = now, "", None, None, None
@@ -138,6 +141,7 @@ def move(session: Session, note: Note, run: Run, *, now: datetime) -> None:
     """A note is about another run than thought."""
     session.execute(delete(NoteRun).where(col(NoteRun.note_id) == note.id))
     session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
+    note_files.move(session, note, run)
     note.project_id = run.project_id
     session.flush()
     if note.channel_id and outbox.sent(session, CARD.format(note.id)):
@@ -243,39 +247,6 @@ def _ask_about_audio(
             now=now,
             thread_ts=thread.ts if thread else None,
         )
-
-
-def _keep_files(
-    session: Session,
-    note: Note,
-    files: Sequence[Mapping[str, Any]],
-    runs: Sequence[Run],
-    event: Mapping[str, Any],
-    *,
-    now: datetime,
-) -> None:
-    """Images and tables become artifacts, addresses links of the runs."""
-    for run in runs:
-        for file in files:
-            kind = artifact_kind(file)
-            if kind:
-                session.add(
-                    Artifact(
-                        run_id=run.id or 0,
-                        name=str(file.get("name") or kind),
-                        kind=kind,
-                        location=str(file.get("permalink") or file.get("id")),
-                        size=_size(file.get("size")),
-                        at=now,
-                    )
-                )
-        for url, label in links(str(event.get("text") or "")):
-            if not permalinks(url):
-                session.add(Link(run_id=run.id or 0, url=url, title=label, at=now))
-
-
-def _size(value: object) -> int | None:
-    return value if isinstance(value, int) else None
 
 
 def _note_at(session: Session, channel: str, ts: str) -> Note | None:

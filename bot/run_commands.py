@@ -1,18 +1,17 @@
 """The commands under *more* that are about one run or one project: like, tree, fork, value, archive, export."""
 
-from collections.abc import Sequence
 from datetime import UTC
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from bot import app_home, files, likes, people, runs, settings_changes
 from bot.asking import Asking
-from bot.blocks import bold, code_block, context, escape, fit, line, link, section
-from bot.draft import differences, summary
+from bot.blocks import bold, code_block, context, escape, fit, line, section
 from bot.errors import RunloreError
 from bot.grammar import Command, GrammarError
-from bot.values import Message, RunView
-from bot.verdicts import sign, title
+from bot.pictures import picture
+from bot.tree import drawn, grown, tree_message
+from bot.values import Message
 from bot.views import run_view, run_views
 from storage.run_list import page_of_runs
 from storage.tables import Person, Project, Run
@@ -35,42 +34,24 @@ def like(asking: Asking, command: Command) -> Message:
 
 
 def tree(asking: Asking, command: Command) -> Message:
-    """Which run was made from which, and what changed."""
+    """Which run was made from which, and why."""
     if command.runs:
-        newest = asking.run(command.runs[0])
-        project_id = newest.project_id
-    elif asking.home is not None:
-        project_id = asking.home.id or 0
+        project = asking.session.get(Project, asking.run(command.runs[0]).project_id)
+    elif command.text:
+        project = settings_changes.named(asking.session, asking.sight, command.text)
     else:
-        raise GrammarError("The tree of which run?", suggestion="tree vision/42")
-    ids = asking.session.exec(
-        select(Run.id)
-        .where(Run.project_id == project_id, Run.visibility == "project")
-        .order_by(col(Run.started_at).desc())
-        .limit(TREE_RUNS)
+        project = asking.home
+    if project is None or not asking.sight.sees(project.id or 0):
+        raise GrammarError("The tree of which project?", suggestion="tree vision")
+    runs_of = (Run.project_id == project.id, Run.visibility == "project")
+    total = asking.session.exec(select(func.count()).select_from(Run).where(*runs_of)).one()
+    newest = select(Run.id).where(*runs_of).order_by(col(Run.started_at).desc()).limit(TREE_RUNS)
+    views = run_views(asking.session, [one for one in asking.session.exec(newest) if one], parents=True)
+    leaves = grown(views)
+    shown = picture(
+        asking.services.messenger, f"{project.name}-tree.png", drawn(leaves), title=f"Runs of {project.name}"
     )
-    views = run_views(asking.session, [one for one in ids if one], parents=True)
-    rows = _branches(views, root=None, depth=0)
-    head = f"{bold(escape(views[0].project))}: how runs came from each other" if views else "No runs yet."
-    blocks = [section(head), *(section("\n".join(rows[i : i + 12])) for i in range(0, len(rows), 12))]
-    return fit(
-        Message(text=f"{escape(views[0].project) if views else ''}: tree of {len(views)} runs", blocks=blocks)
-    )
-
-
-def _branches(views: Sequence[RunView], *, root: int | None, depth: int) -> list[str]:
-    known = {view.id for view in views}
-    rows: list[str] = []
-    for view in sorted(views, key=lambda one: one.started_at):
-        parent = view.parent.id if view.parent and view.parent.id in known else None
-        if parent != root or view.id == root:
-            continue
-        why = summary(differences(view.parent, view)) if view.parent else ""
-        indent = "    " * min(depth, 8) + ("└ " if depth else "")
-        told = f": {line(why, 90)}" if why else ""
-        rows.append(f"{indent}{sign(view)} {link(view.permalink, line(title(view), 60))}{told}")
-        rows += _branches(views, root=view.id, depth=depth + 1)
-    return rows
+    return tree_message(project.name, leaves, shown, older=total - len(views))
 
 
 def fork(asking: Asking, command: Command) -> Message:

@@ -9,19 +9,21 @@ from sqlmodel import Session
 from bot.better import Goal, infer_goal, key_metric
 from bot.project_settings import ProjectSettings, settings_of
 from bot.values import (
+    ArtifactView,
     CodeView,
     DatasetView,
     FactView,
     ItemView,
+    LinkView,
     MetricView,
     NoteView,
     PersonView,
     RunView,
 )
 from storage.memory import Fact, RationaleItem
-from storage.run_queries import NoteBundle, RunBundle, load_notes, load_runs
+from storage.run_queries import NoteBundle, RunBundle, load_files, load_notes, load_runs
 from storage.series import read_series
-from storage.tables import Environment, MetricSummary, Person, Project, Run
+from storage.tables import Artifact, Environment, MetricSummary, Person, Project, Run
 
 CURVE_POINTS = 60
 T = TypeVar("T")
@@ -35,11 +37,13 @@ def run_views(
     curves: bool = False,
     parents: bool = False,
 ) -> list[RunView]:
-    """The runs in the order given; `curves` adds the key metric's series, `parents` one generation of parents."""
+    """The runs in the order given; `notes` adds notes, files and links, `curves` the key metric's series, `parents` one generation of parents."""
     bundles = load_runs(session, run_ids)
     parent_ids = [b.run.parent_id for b in bundles if b.run.parent_id] if parents else []
     parent_views = {view.id: view for view in run_views(session, parent_ids)} if parent_ids else {}
-    said = load_notes(session, [b.run.id or 0 for b in bundles]) if notes else {}
+    wanted = [b.run.id or 0 for b in bundles]
+    said = load_notes(session, wanted) if notes else {}
+    artifacts, links = load_files(session, wanted) if notes else ({}, {})
     views = []
     for bundle in bundles:
         chosen, run_id = settings_of(bundle.project), bundle.run.id or 0
@@ -51,6 +55,12 @@ def run_views(
             parent=parent_views.get(bundle.run.parent_id or 0),
             notes=[note_view(note) for note in said.get(run_id, [])],
         )
+        if notes:
+            view = replace(
+                view,
+                artifacts=[artifact_view(one) for one in artifacts.get(run_id, [])],
+                links=[LinkView(url=one.url, title=one.title) for one in links.get(run_id, [])],
+            )
         key = key_metric(view.metrics, view.key_metric)
         if curves and key:
             points = read_series(session, run_id, logged[key].name, max_points=CURVE_POINTS)
@@ -121,6 +131,13 @@ def note_view(bundle: NoteBundle) -> NoteView:
         permalink=note.permalink,
         items=tuple(item_view(item, bundle.facts) for item in bundle.items if item.role != "other"),
         duration=(note.memo or {}).get("duration"),
+    )
+
+
+def artifact_view(artifact: Artifact) -> ArtifactView:
+    """A file of a run."""
+    return ArtifactView(
+        name=artifact.name, kind=artifact.kind, location=artifact.location, size=artifact.size
     )
 
 

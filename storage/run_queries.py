@@ -11,10 +11,12 @@ from sqlmodel import Session, col, func, or_, select
 
 from storage.memory import Fact, Note, NoteRun, Outbox, RationaleItem
 from storage.tables import (
+    Artifact,
     CodeVersion,
     DatasetVersion,
     Environment,
     Like,
+    Link,
     MetricSummary,
     Param,
     Person,
@@ -122,6 +124,21 @@ def _load_made_of(session: Session, bundles: Mapping[int, RunBundle]) -> None:
     )
     for link, version in session.exec(datasets):
         bundles[link.run_id].datasets.append(version)
+
+
+def load_files(
+    session: Session, run_ids: Sequence[int]
+) -> tuple[dict[int, list[Artifact]], dict[int, list[Link]]]:
+    """Every run's artifacts and links, oldest first."""
+    artifacts: dict[int, list[Artifact]] = defaultdict(list)
+    links: dict[int, list[Link]] = defaultdict(list)
+    for artifact in session.exec(
+        select(Artifact).where(col(Artifact.run_id).in_(run_ids)).order_by(col(Artifact.id))
+    ):
+        artifacts[artifact.run_id].append(artifact)
+    for link in session.exec(select(Link).where(col(Link.run_id).in_(run_ids)).order_by(col(Link.id))):
+        links[link.run_id].append(link)
+    return artifacts, links
 
 
 def load_notes(session: Session, run_ids: Sequence[int]) -> dict[int, list[NoteBundle]]:

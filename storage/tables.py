@@ -285,6 +285,7 @@ class Artifact(SQLModel, table=True):
     run_id: int = reference("run.id", cascade=True)
     name: str
     kind: str = "file"  # "file" | "checkpoint" | "image" | "table" | "model"
+    note_id: int | None = reference("note.id", optional=True, cascade=True)  # whose message it came with
     location: str  # path on the training machine, Slack permalink, or "home:<sha256>"
     size: int | None = Field(default=None, sa_type=BigInteger)
     sha256: str | None = None
@@ -296,6 +297,7 @@ class Link(SQLModel, table=True):
 
     id: int | None = key()
     run_id: int = reference("run.id", cascade=True)
+    note_id: int | None = reference("note.id", optional=True, cascade=True)  # in whose words it stands
     url: str
     title: str | None = None
     at: datetime = moment(optional=False)

@@ -318,13 +318,16 @@ CREATE TABLE artifact (
     run_id BIGINT NOT NULL,
     name VARCHAR NOT NULL,
     kind VARCHAR NOT NULL,
+    note_id BIGINT,
     location VARCHAR NOT NULL,
     size BIGINT,
     sha256 VARCHAR,
     at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (id),
-    FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE
+    FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE,
+    FOREIGN KEY(note_id) REFERENCES note (id) ON DELETE CASCADE
 );
+CREATE INDEX ix_artifact_note_id ON artifact (note_id);
 CREATE INDEX ix_artifact_run_id ON artifact (run_id);
 
 CREATE TABLE correction (
@@ -373,12 +376,15 @@ CREATE INDEX ix_like_run_id ON "like" (run_id);
 CREATE TABLE link (
     id BIGSERIAL NOT NULL,
     run_id BIGINT NOT NULL,
+    note_id BIGINT,
     url VARCHAR NOT NULL,
     title VARCHAR,
     at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (id),
-    FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE
+    FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE,
+    FOREIGN KEY(note_id) REFERENCES note (id) ON DELETE CASCADE
 );
+CREATE INDEX ix_link_note_id ON link (note_id);
 CREATE INDEX ix_link_run_id ON link (run_id);
 
 CREATE TABLE metric_summary (
