@@ -27,6 +27,7 @@ from bot.home_buttons import HOME_ACTIONS
 from bot.log_messages import log_lines
 from bot.note_forms import edit_modal, note_modal
 from bot.note_messages import move_modal, read_pick
+from bot.reports import REPORT_ACTIONS
 from bot.taps import Tap
 from bot.values import Message
 from bot.views import note_view, run_view, run_views
@@ -73,6 +74,27 @@ def _like(tap: Tap) -> None:
         tap.session, likes.Liked(person_id=tap.person.id or 0, run_id=run.id or 0, kind="run"), now=tap.now
     )
     runs.refresh(tap.session, run, now=tap.now)
+
+
+def _like_note(tap: Tap) -> None:
+    note = tap.note()
+    for run in notes.runs_of(tap.session, note.id or 0):
+        given = likes.Liked(
+            person_id=tap.person.id or 0, run_id=run.id or 0, kind="note", target=str(note.id)
+        )
+        told = likes.toggle(tap.session, given, now=tap.now)
+        tap.answer(Message(text="⭐ It will be in the report." if told else "It is no longer liked."))
+        return
+    raise NotFound("A note of the whole project is in its report anyway.")
+
+
+def _like_comparison(tap: Tap) -> None:
+    ids = [tap.run(int(one)).id or 0 for one in tap.value.split(",") if one.isdigit()]
+    given = likes.Liked(
+        person_id=tap.person.id or 0, run_id=ids[0], kind="chart", target=",".join(map(str, ids))
+    )
+    told = likes.toggle(tap.session, given, now=tap.now)
+    tap.answer(Message(text="⭐ These runs will be in the report." if told else "No longer liked."))
 
 
 def _decide(choice: str) -> Callable[[Tap], None]:
@@ -319,5 +341,8 @@ ACTIONS: Mapping[str, Callable[[Tap], None]] = {
     "project_move": _move_project,
     "project_new": _new_project,
     "sweep_compare": _compare_sweep,
+    "note_like": _like_note,
+    "compare_like": _like_comparison,
     **HOME_ACTIONS,
+    **REPORT_ACTIONS,
 }

@@ -12,6 +12,7 @@ from bot import (
     log_files,
     logins,
     notes,
+    reports,
     run_commands,
     runs,
     search_index,
@@ -333,6 +334,7 @@ HANDLERS: Mapping[str, Handler] = {
     "archive": run_commands.archive,
     "prioritise": run_commands.prioritise,
     "settings": settings_changes.command,
+    "report": reports.command,
     "export": run_commands.export,
     "help": _help,
 }

@@ -68,7 +68,7 @@ def comparison(c: Comparison) -> Message:
             )
     blocks += rationale(c)
     ids = ",".join(str(ident) for ident in c.run_ids)
-    buttons = [button("Share", "compare_share", ids)]
+    buttons = [button("Share", "compare_share", ids), button("⭐", "compare_like", ids)]
     if any(column.run.code for column in c.columns):
         buttons.append(button("Diff", "compare_diff", ids))
     return fit(Message(text=escape(verdict(c)), blocks=[*blocks, actions(*buttons)]))
@@ -265,11 +265,11 @@ def charts(c: Comparison) -> Blocks:
     return [each for each in found if each][:2]
 
 
-def chart(columns: Sequence[Column], measure: Measure) -> Block | None:
-    """One metric as lines, as far as the shortest run went: every line needs a value at every place."""
+def chart(columns: Sequence[Column], measure: Measure, *, least: int = 2) -> Block | None:
+    """One metric as `least` lines or more, as far as the shortest run went: every line needs a value at every place."""
     curves = [(column, finite_curve(column.run, measure.name)) for column in columns]
     drawn = [(column, curve) for column, curve in curves if len(curve) > 1][:CHART_SERIES]
-    if len(drawn) < 2:
+    if len(drawn) < least:
         return None
     end = min(curve[-1][0] for _, curve in drawn)
     steps = sorted({step for _, curve in drawn for step, _ in curve if step <= end})

@@ -15,7 +15,7 @@ from bot.grammar_text import Token, prepare, tokens
 MAIN = ("list", "show", "compare", "who", "note", "digest")
 MORE = (
     "now", "logs", "best", "tree", "tag", "fork", "link", "like", "value", "baseline", "connect", "mute",
-    "archive", "prioritise", "settings", "export", "iam", "login", "help", "search",
+    "archive", "prioritise", "settings", "report", "export", "iam", "login", "help", "search",
 )  # fmt: skip
 COMMANDS = (*MAIN, *MORE)
 ALIASES = {
@@ -35,6 +35,7 @@ ALIASES = {
     "unmute": "mute",
     "setting": "settings",
     "config": "settings",
+    "story": "report",
 }
 LOG_MODES = ("tail", "grep", "file")
 MOST_COMPARED = 10

@@ -37,6 +37,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "archive": ("archive vision", "put a project away, or bring it back"),
     "prioritise": ("prioritise vision", "put a project first on your Home"),
     "settings": ("settings vision", "channel, what is said aloud, key metric, goals, digest, privacy"),
+    "report": (
+        "report vision since:8w",
+        "its story: question, tried, came out, decided, next; from ⭐ or notes",
+    ),
     "export": ("export project:vision since:4w", "runs as a CSV file"),
     "iam": ("iam asilva", "runs started by this login are mine"),
     "login": ("login ABCD-EFGH", "confirm `runlore login` on a training machine"),

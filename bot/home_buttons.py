@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from bot import app_home, digest_status, settings_changes
+from bot import app_home, digest_status, reports, settings_changes
 from bot.errors import NotFound
 from bot.settings_form import settings_modal
 from bot.taps import Tap
+from bot.values import Message
 from storage.tables import Project
 
 
@@ -13,6 +14,10 @@ def _project(tap: Tap) -> None:
     """What was chosen in a project card's menu, or *Unmute* beside a muted one."""
     if tap.value.startswith("settings:"):
         open_settings(tap, int(tap.value.partition(":")[2]))
+        return
+    if tap.value.startswith("report:"):
+        reports.post_to_reader(tap.session, tap, int(tap.value.partition(":")[2]))
+        tap.answer(Message(text="The report is in your messages with me."))
         return
     app_home.change(tap.session, tap.person, tap.sight(), tap.value, now=tap.now)
     app_home.publish(tap.session, tap.services, tap.person.slack_id or "")

@@ -139,6 +139,7 @@ def note_buttons(note: NoteView) -> Block:
     buttons = [
         button("Edit", "note_edit", str(note.id)),
         button("Move", "note_move", str(note.id)),
+        button("⭐", "note_like", str(note.id)),
         button("Not a note", "note_remove", str(note.id)),
     ]
     if unconfirmed(note):

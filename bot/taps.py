@@ -62,6 +62,13 @@ class Tap:
                 body["thread_ts"] = self.thread_ts
         self.services.messenger.respond(str(self.body["response_url"]), body)
 
+    def file_place(self) -> tuple[str, str | None]:
+        """Where a file goes: beside the message, or where only its presser sees that, to their direct messages."""
+        if self.channel and not (self.body.get("container") or {}).get("is_ephemeral"):
+            return self.channel, self.thread_ts
+        opened = self.services.messenger.call("conversations.open", {"users": self.person.slack_id})
+        return str((opened.get("channel") or {}).get("id")), None
+
     def open(self, view: Mapping[str, Any]) -> None:
         """Open a form."""
         self.services.messenger.call(

@@ -4,6 +4,7 @@ from localslack.blockids import with_ids
 from localslack.blocks import check_message_blocks
 from localslack.calls import Call
 from localslack.chat import MAX_MARKDOWN
+from localslack.files import describe, store
 from localslack.values import Json, Refused
 
 _STATES = ("active", "processing", "suspended", "closed")
@@ -115,5 +116,14 @@ def stop_stream(call: Call) -> Json:
 
 
 def create_canvas(call: Call) -> Json:
-    """A local workspace is on the free plan, which has no canvases of their own."""
-    raise Refused("free_teams_cannot_create_standalone_canvases")
+    """A canvas is a file of its own kind; a workspace on the free plan has none."""
+    if call.ws.state.team.get("plan") != "paid":
+        raise Refused("free_teams_cannot_create_standalone_canvases")
+    content = call.args.get("document_content") or {}
+    if content.get("type") != "markdown" or not isinstance(content.get("markdown"), str):
+        raise Refused("canvas_creation_failed")
+    body = content["markdown"].encode()
+    name = f"{call.text('title') or 'Untitled'}.md"
+    file = describe(call.ws.state, name=name, user=call.app.bot_user, size=len(body))
+    file = store(call.ws.state, {**file, "filetype": "quip", "title": call.text("title")}, body)
+    return {"canvas_id": file["id"]}

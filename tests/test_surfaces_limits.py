@@ -4,16 +4,19 @@ from dataclasses import replace
 from datetime import time
 from typing import Any
 
-from any_run import longer, moments, numbers, runs, texts
+from any_run import longer, moments, notes, numbers, runs, texts
 from block_limits import faults, units
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sample_runs import NOW
+from sample_runs import NOW, make_run
 from test_messages_limits import check, texts_of
 
 from bot.home_view import ProjectCard, home_view
 from bot.project_settings import LOG_TAILS, TOLD, ProjectSettings
 from bot.settings_form import DAYS, Choices, Chosen, read_settings, settings_message, settings_modal
+from bot.story import Line, Result, Story
+from bot.story_messages import story_markdown, story_message
+from bot.tree import drawn, grown, tree_message
 from bot.values import Message, RunView
 from storage.home_queries import Decided
 from storage.next_steps import NextStep
@@ -158,6 +161,82 @@ def test_what_the_form_shows_is_read_back_as_it_was() -> None:
             state["value"] = element.get("initial_value")
             values[block["block_id"]] = {element["action_id"]: state}
     assert read_settings(view | {"state": {"values": values}}) == (3, "C0VISION", now)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """Any story at all."""
+    some = [replace(run, id=place) for place, run in enumerate(draw(st.lists(runs(), max_size=3)), 1)]
+    said = [
+        Line(text=draw(longer), note=draw(notes()), run=draw(st.sampled_from(some)))
+        for _ in range(draw(st.integers(0, 4)) if some else 0)
+    ]
+    results = [
+        Result(
+            line=one,
+            metric=next(iter(one.run.series), None),
+            curves=(one.run, one.run) if one.run.series else (),
+            images=tuple(one.run.artifacts),
+        )
+        for one in said
+    ]
+    return Story(
+        project=draw(texts),
+        project_id=3,
+        since=draw(st.one_of(st.none(), moments)),
+        until=NOW,
+        likes=draw(st.integers(0, 3)),
+        questions=said,
+        intents=some,
+        tried=some,
+        changes=said,
+        results=results,
+        best=some[0] if some else None,
+        liked_values=[(run, draw(texts)) for run in some],
+        liked_images=[(run, image) for run in some for image in run.artifacts],
+        decisions=said,
+        verdicts=[(run, draw(texts), "keep") for run in some],
+        steps=draw(st.lists(steps, max_size=3)),
+    )
+
+
+@thorough
+@given(story=stories())
+def test_reports_fit(story: Story) -> None:
+    check(story_message(story))
+    text = story_markdown(story)
+    assert text.startswith("# ")
+    # Nobody's words can make a heading, a picture or a link of their own.
+    headings = [row for row in text.splitlines() if row.startswith("#")]
+    assert len(headings) <= 6
+
+
+@thorough
+@given(some=st.lists(runs(), max_size=6))
+def test_trees_fit(some: list[RunView]) -> None:
+    some = [replace(run, id=place) for place, run in enumerate(some, 1)]
+    chained = [replace(run, parent=some[place - 1]) if place else run for place, run in enumerate(some)]
+    for each in (some, chained, chained * 9):
+        each = [replace(run, id=place) for place, run in enumerate(each, 1)]
+        leaves = grown(each)
+        assert len(leaves) == len(each)
+        check(tree_message("vision", leaves, [], older=3))
+
+
+def test_a_line_of_descent_goes_on_straight_and_forks_stand_aside() -> None:
+    first = make_run(1)
+    aside = make_run(2, parent=first, state="failed")
+    main = make_run(3, parent=first)
+    last = make_run(4, parent=main)
+    leaves = grown([last, main, aside, first])
+    assert [(leaf.run.number, leaf.column, leaf.parent) for leaf in leaves] == [
+        (1, 0, None),
+        (2, 1, 0),
+        (3, 0, 0),
+        (4, 0, 2),
+    ]
+    assert (drawn(leaves) or b"")[:4] == b"\x89PNG"
+    assert drawn(leaves[:1]) is None
 
 
 def test_the_checks_see_a_call() -> None:
