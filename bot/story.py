@@ -149,11 +149,13 @@ def _chosen(
         .where(Note.project_id == project.id, col(Note.deleted_at).is_(None))
     )
     judged = select(Verdict.run_id).where(Verdict.choice != "unsure")
-    told = select(Run.id).where(Run.project_id == project.id, Run.visibility == "project")
-    told = told.where(col(Run.id).in_(noted) | col(Run.id).in_(judged))
+    every = select(Run.id).where(Run.project_id == project.id, Run.visibility == "project")
     if since is not None:
-        told = told.where(col(Run.started_at) >= since)
-    found = [one for one in session.exec(told.order_by(col(Run.started_at).desc()).limit(MOST_RUNS)) if one]
+        every = every.where(col(Run.started_at) >= since)
+    every = every.order_by(col(Run.started_at).desc()).limit(MOST_RUNS)
+    told = every.where(col(Run.id).in_(noted) | col(Run.id).in_(judged))
+    # Where nobody has said anything, the runs speak for themselves.
+    found = [one for one in session.exec(told) if one] or [one for one in session.exec(every) if one]
     if project.baseline_run_id and since is None and project.baseline_run_id not in found:
         found.append(project.baseline_run_id)
     return found, None
