@@ -26,7 +26,7 @@ ANA, BEN, CHLOE, DEV = "U0ANA", "U0BEN", "U0CHLOE", "U0DEV"
 GENERAL, RUNS, VISION, SECRET = "C0GENERAL", "C0RUNS", "C0VISION", "C0SECRET"
 
 # Slack's waits made short, so that a redelivery takes a moment and not a minute.
-QUICK = {"retry_delays": [0.1, 0.5, 1.0], "hold": 60.0, "rate_factor": None}
+QUICK = {"retry_delays": [0.1, 0.5, 1.0], "hold": 60.0, "rate_factor": None, "trigger_life": 60.0}
 
 
 class SlackSaid(AssertionError):

@@ -119,7 +119,7 @@ class RunningBot:
             found = take_project(session, project, now=self.clock())[0]
             found.channel_id, found.threading = channel, "run"
 
-    def wait(self, condition: Callable[[], T | None], what: str = "", *, seconds: float = 15) -> T:
+    def wait(self, condition: Callable[[], T | None], what: str = "", *, seconds: float = 45) -> T:
         """Wait until something holds, and return it."""
         return self.workspace.wait_for(condition, timeout=seconds, what=what)
 
@@ -135,7 +135,7 @@ class RunningBot:
         """The same for what only one person sees."""
         return self.wait(lambda: _holding(self.workspace.ephemerals(user, channel, thread), words), words)
 
-    def settle(self, *, seconds: float = 15) -> None:
+    def settle(self, *, seconds: float = 45) -> None:
         """Wait until nothing waits to be handled or told."""
         quiet = 0
         deadline = time.monotonic() + seconds
