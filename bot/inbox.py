@@ -98,6 +98,8 @@ def _subject(body: Mapping[str, Any]) -> str | None:
     event = body.get("event")
     if not isinstance(event, Mapping):
         return None
+    if event.get("type") == "app_home_opened":
+        return f"home:{event.get('user')}"  # published one after the other, by one worker
     channel = event.get("channel")
     inner = event.get("message") or event.get("previous_message") or {}
     ts = inner.get("ts") or event.get("deleted_ts") or event.get("ts")
