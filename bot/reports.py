@@ -83,6 +83,8 @@ def _canvas(tap: Tap) -> None:
         made = tap.services.messenger.call(
             "canvases.create", {"title": f"Report on {story.project}"[:150], "document_content": content}
         )
+        access = {"canvas_id": made["canvas_id"], "access_level": "write", "user_ids": [tap.person.slack_id]}
+        tap.services.messenger.call("canvases.access.set", access)
         info = tap.services.messenger.call("files.info", {"file": made["canvas_id"]}).get("file") or {}
     except SlackRefused as refusal:
         log.info("canvas_refused", extra={"reason": refusal.error})

@@ -127,3 +127,15 @@ def create_canvas(call: Call) -> Json:
     file = describe(call.ws.state, name=name, user=call.app.bot_user, size=len(body))
     file = store(call.ws.state, {**file, "filetype": "quip", "title": call.text("title")}, body)
     return {"canvas_id": file["id"]}
+
+
+def share_canvas(call: Call) -> Json:
+    """Let people or the members of channels read or write an app's canvas."""
+    file = call.ws.state.files.get(call.text("canvas_id"))
+    if file is None or file.get("filetype") != "quip" or file["user"] != call.app.bot_user:
+        raise Refused("canvas_not_found")
+    if call.text("access_level") not in ("read", "write", "owner"):
+        raise Refused("invalid_arguments", "[ERROR] no such level [json-pointer:/access_level]")
+    if bool(call.args.get("channel_ids")) == bool(call.args.get("user_ids")):
+        raise Refused("invalid_parameters")
+    return {}

@@ -50,6 +50,7 @@ class Api:
             "blocks.validate": validate.validate,
             "bookmarks.add": conversations.bookmark,
             "bots.info": people.bot_info,
+            "canvases.access.set": agents.share_canvas,
             "canvases.create": agents.create_canvas,
             "chat.appendStream": agents.append_stream,
             "chat.delete": chat.delete,

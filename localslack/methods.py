@@ -43,6 +43,8 @@ STRUCTURES = frozenset(
         "user_auth_blocks",
         "unfurled_attachments",
         "file_ids",
+        "channel_ids",
+        "user_ids",
         "message",
         "error",
     ]
@@ -98,6 +100,7 @@ METHODS: dict[str, Method] = {
         "t2", "bookmarks:write", "title type", "channel_id link emoji entity_id access_level parent_id"
     ),
     "bots.info": _method("t3", "users:read", "", "bot team_id", json=False, get=True),
+    "canvases.access.set": _method("t3", "canvases:write", "access_level canvas_id", "channel_ids user_ids"),
     "canvases.create": _method("t2", "canvases:write", "", "title document_content channel_id"),
     "chat.appendStream": _method("t4", "chat:write", "channel ts markdown_text", "chunks"),
     "chat.delete": _method("t3", "chat:write", "ts channel", "as_user"),

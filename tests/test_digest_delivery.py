@@ -65,7 +65,7 @@ class Workspace:
         raise AssertionError
 
     def upload(
-        self, name: str, data: bytes, *, channel: str, thread_ts: str | None, comment: str | None
+        self, name: str, data: bytes, *, channel: str | None, thread_ts: str | None, comment: str | None
     ) -> dict[str, Any]:
         self.files.append((name, data.decode(), thread_ts))
         return {}

@@ -25,8 +25,12 @@ def documented(name: str) -> Any:  # noqa: ANN401
     return json.loads((FACTS / "methods" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+# Methods whose specification is not among the stored ones.
+UNSTORED = {"canvases.access.set"}
+
+
 @needs_facts
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", sorted(set(METHODS) - UNSTORED))
 def test_a_method_has_slacks_arguments_scopes_and_tier(name: str) -> None:
     facts, ours = documented(name), METHODS[name]
     arguments = set(facts["args"]["properties"]) - {"token", "team_id"}
