@@ -66,6 +66,8 @@ def comparison(c: Comparison) -> Message:
                     )
                 )
             )
+    if moved := changed_data(c):
+        blocks.append(context(moved))
     blocks += rationale(c)
     ids = ",".join(str(ident) for ident in c.run_ids)
     buttons = [button("Share", "compare_share", ids), button("⭐", "compare_like", ids)]
@@ -248,6 +250,18 @@ def change_words(measure: Measure, side: int) -> str:
     """Against the first run."""
     change = measure.change(side)
     return NOTHING if change is None or side == 0 else gap(measure, change)
+
+
+def changed_data(c: Comparison) -> str:
+    """Datasets whose source holds something else by now."""
+    told = {
+        f"🗃️ {code(dataset.name, 60)} changed since: {line(dataset.changed, 200)}"
+        for column in c.columns
+        for run in column.runs
+        for dataset in run.datasets
+        if dataset.changed
+    }
+    return "\n".join(sorted(told)[:5])
 
 
 def facet_row(c: Comparison, name: str, values: Sequence[str | None]) -> str:

@@ -3,6 +3,7 @@
 from sqlmodel import Session
 
 from bot.draft import Change, library_changes
+from bot.project_settings import settings_of
 from bot.values import RunView
 from bot.views import run_view
 from storage import run_queries
@@ -29,7 +30,8 @@ def reference(session: Session, run: Run) -> tuple[str, RunView] | None:
     metric = view.metrics.get(view.key_metric or "")
     if metric is None or metric.goal is None:
         return None
-    best = run_queries.best(session, run.project_id, metric.name, metric.goal, except_run=run.id)
+    names = settings_of(project).names(metric.name)
+    best = run_queries.best(session, run.project_id, names, metric.goal, except_run=run.id)
     return ("best", run_view(session, best.id or 0)) if best else None
 
 

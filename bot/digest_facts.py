@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from bot import dependencies
 from bot.better import infer_goal
+from bot.data_words import changed_since
 from bot.draft import Change, differences
 from bot.project_settings import cost_of, settings_of
 from bot.values import RunView
@@ -153,9 +154,12 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
         changes=said("change"),
         next_steps=said("next_step", since=until - FADES, only_open=True),
         verdicts=[(views[run_id], name, choice) for run_id, name, choice in tapped],
-        changed_data=list(
-            dict.fromkeys(one.name for one in facts.changed_data(session, project_id, since, until))
-        ),
+        changed_data=[
+            f"data {one.name} changed: {changed_since(one.looks, changed=True)}"
+            for one in {
+                each.name: each for each in facts.changed_data(session, project_id, since, until)
+            }.values()
+        ],
         libraries=dependencies.changes(against, winner) if winner and against else (),
         measured_against=against,
     )

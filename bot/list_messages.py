@@ -193,6 +193,8 @@ def data_rows(run: RunView) -> list[str]:
         known += [size(dataset.size)] if dataset.size is not None else []
         known += [line(dataset.filters, 200)] if dataset.filters else []
         rows.append(f"{code(dataset.name, 80)} {', '.join(known)} {code(dataset.fingerprint[:10])}")
+        if dataset.changed:
+            rows.append(f"      ⚠️ changed since: {line(dataset.changed, 300)}")
     return rows
 
 

@@ -23,7 +23,7 @@ from bot.blocks import (
     section,
 )
 from bot.blocks import mention as called
-from bot.draft import Draft, differences, quick_failure, summary
+from bot.draft import Draft, data_changes, differences, quick_failure, summary
 from bot.numbers import ago, as_number, count, duration, number, percent, progress_bar, size, sparkline
 from bot.values import Blocks, Message, RunView
 from bot.verdicts import (
@@ -90,10 +90,12 @@ def run_parent(
         blocks.append(section(printed))
     if run.intent:
         blocks.append(section(quote(run.intent, 300)))
-    if changed := changed_line(run):
+    if changed := changed_line(run, data=False):
         inferred = run.parent_source == "inferred"
         accessory = button("Another parent", "run_parent", str(run.id)) if inferred else None
         blocks.append(section(changed, accessory=accessory) if accessory else context(changed))
+    if other := data_line(run):
+        blocks.append(context(other))
     tags = " ".join(code(tag, 40) for tag in run.tags[:10])
     spoken = ", ".join(
         f"{name_of_verdict(choice)} by {line(who, 40)}" for who, choice in run.verdicts.items()
@@ -142,14 +144,28 @@ def progress_line(run: RunView, now: datetime) -> str | None:
     return words
 
 
-def changed_line(run: RunView) -> str | None:
-    """What it changed against its parent, and whether that parent is a guess."""
+def changed_line(run: RunView, *, data: bool = True) -> str | None:
+    """What it changed against its parent, and whether that parent is a guess; `data` False leaves its data to `data_line`."""
     if run.parent is None:
         return None
-    changes = differences(run.parent, run)
+    found = differences(run.parent, run)
+    changes = [change for change in found if data or change.kind != "data"]
     parent = link(run.parent.permalink, f"#{run.parent.number}")
     origin = f"Probably from {parent}" if run.parent_source == "inferred" else f"From {parent}"
-    return f"{origin}: {line(summary(changes, 4), 500) if changes else 'nothing changed'}"
+    nothing = "nothing changed" if changes == found else "nothing but the data changed"
+    return f"{origin}: {line(summary(changes, 4), 500) if changes else nothing}"
+
+
+def data_line(run: RunView) -> str | None:
+    """That it reads other data than its parent; what it has not read yet says nothing."""
+    if run.parent is None:
+        return None
+    known = data_changes(run.parent.datasets, run.datasets)
+    changes = [change for change in known if change.after is not None]
+    if not changes:
+        return None
+    parent = link(run.parent.permalink, f"#{run.parent.number}")
+    return f"🗃️ Other data than {parent}: {line(summary(changes, 3), 400)}"
 
 
 def run_started(run: RunView) -> Message:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bot import digests, directory, jobs, retention, runs, together
+from bot import data_watch, digests, directory, jobs, retention, runs, together
 from bot.wiring import Services
 from storage.database import ensure_partitions
 
@@ -23,6 +23,7 @@ def build_scheduler(services: Services) -> BackgroundScheduler:
         (lambda: sweep_lost(services), 5),
         (lambda: tell_late(services), 20),
         (lambda: jobs.retry_stalled(services), 5),
+        (lambda: data_watch.look_again(services), 60),
         (lambda: directory.reconcile(services), 3600),
         (lambda: make_partitions(services), 86_400),
         (lambda: retention.apply(services), 3600),

@@ -74,6 +74,15 @@ class Settings(BaseSettings):
     keep_events_days: int = Field(
         default=30, ge=1, description="Days that Slack's deliveries are kept once they were handled."
     )
+    data_hours: float = Field(
+        default=6.0, description="Hours between two looks at whether a dataset's source changed; 0: never."
+    )
+    data_roots: str = Field(
+        default="/", description="Folders whose datasets are looked at, comma between; empty: none."
+    )
+    data_private_hosts: bool = Field(
+        default=False, description="Look at datasets on hosts of the inner network too."
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property

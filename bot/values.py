@@ -115,6 +115,7 @@ class DatasetView:
     columns: int | None = None
     size: int | None = None
     filters: str | None = None
+    changed: str | None = None  # what its source holds now, where that is something else
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sqlmodel import Session
 
 from bot.better import Goal, infer_goal, key_metric
+from bot.data_words import changed_since
 from bot.project_settings import ProjectSettings, settings_of
 from bot.values import (
     ArtifactView,
@@ -214,6 +215,7 @@ def _run_view(
                 columns=d.columns,
                 size=d.size,
                 filters=d.filters,
+                changed=changed_since(d.looks, changed=d.changed_at is not None),
             )
             for d in bundle.datasets
         ),

@@ -267,6 +267,8 @@ class DatasetVersion(SQLModel, table=True):
     filters: str | None = None
     first_seen_at: datetime = moment(optional=False)
     changed_at: datetime | None = moment()  # the source no longer has this content
+    checked_at: datetime | None = moment(index=True)  # when the source was looked at last
+    looks: dict[str, Any] | None = json_optional()  # what it held at the "first" look and at the "last"
 
 
 class RunDataset(SQLModel, table=True):

@@ -1,18 +1,16 @@
 """A digest reaches Slack once, also when Slack is away at its time; a manager's comes with its file and canvas."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes import FakeModels
+from kept_slack import KeptSlack
 from memory_of_a_team import Team
 
 from bot import digests, rendering
 from bot.digests import NotSentYet
 from bot.dispatcher import Dispatcher
-from bot.errors import SlackBusy, SlackDoubtful, SlackRefused
 from bot.settings import Settings
 from bot.wiring import Services
 from storage.database import Database
@@ -22,63 +20,11 @@ NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-class Workspace:
-    """The port to Slack, kept in memory: may be away, may lose its answers, may lack canvases."""
-
-    def __init__(self) -> None:
-        self.away = self.loses_answers = False
-        self.canvases = True
-        self.messages: list[dict[str, Any]] = []
-        self.files: list[tuple[str, str, str | None]] = []
-
-    def call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        if self.away:
-            raise SlackBusy(1.0)
-        match method:
-            case "chat.postMessage":
-                ts = f"{len(self.messages) + 1}.0"
-                self.messages.append({**body, "ts": ts})
-                if self.loses_answers:
-                    raise SlackDoubtful("the answer was lost")
-                return {"channel": body["channel"], "ts": ts}
-            case "conversations.history" | "conversations.replies":
-                return {"messages": self.messages}
-            case "canvases.create":
-                if not self.canvases:
-                    raise SlackRefused("free_teams_cannot_create_standalone_canvases")
-                self.canvas = str(body["document_content"]["markdown"])
-                return {"canvas_id": "F0CANVAS"}
-            case "canvases.access.set":
-                assert body["channel_ids"] == ["C0VISION"]
-                return {}
-            case "files.info":
-                return {"file": {"permalink": "https://acme.slack.com/docs/T0/F0CANVAS"}}
-        raise SlackRefused(f"{method} is not known here")
-
-    def permalink(self, channel: str, ts: str) -> str | None:
-        return None
-
-    def respond(self, url: str, body: Mapping[str, Any]) -> None:
-        raise AssertionError
-
-    def download(self, url: str, target: Path, *, limit: int) -> None:
-        raise AssertionError
-
-    def upload(
-        self, name: str, data: bytes, *, channel: str | None, thread_ts: str | None, comment: str | None
-    ) -> dict[str, Any]:
-        self.files.append((name, data.decode(), thread_ts))
-        return {}
-
-    def texts(self) -> list[str]:
-        return [str(message["text"]) for message in self.messages]
-
-
 class Morning:
     """A project whose digest is due at nine, and a clock."""
 
     def __init__(self, database: Database, *, depth: str = "brief") -> None:
-        self.database, self.slack, self.now = database, Workspace(), NINE
+        self.database, self.slack, self.now = database, KeptSlack(), NINE
         settings = Settings(home=Path())
         self.services = Services(
             settings=settings,

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import stat
 import struct
 import time
@@ -15,6 +16,7 @@ from runlore import summaries
 HASH_BLOCK = 1024 * 1024
 MAX_FILES = 200_000
 SAMPLE_ROWS = 100_000
+SIGNED = re.compile(r"[?&](x-(amz|goog)-|sig|token|key|se=|credential|expires)", re.IGNORECASE)
 
 
 def describe_path(path: str, name: str | None = None, *, cache: str | None = None) -> dict[str, Any]:
@@ -40,6 +42,17 @@ def describe_path(path: str, name: str | None = None, *, cache: str | None = Non
         found["format"]
     )
     return {**found, **reader(path)} if reader else found
+
+
+def describe_address(address: str, name: str | None = None) -> dict[str, Any]:
+    """Data behind an address (`https://…`, `s3://…`), which is not read here."""
+    plain = address.partition("?")[0].partition("#")[0]
+    if SIGNED.search(address):  # another one for each download, and nobody else's business
+        address = plain
+    return {
+        "name": name or os.path.basename(plain.rstrip("/")) or plain, "source": address, "format": _format(plain),
+        "fingerprint": f"url:{hashlib.sha256(address.encode()).hexdigest()}",
+    }  # fmt: skip
 
 
 def describe(data: Any, name: str | None = None) -> dict[str, Any]:

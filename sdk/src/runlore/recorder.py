@@ -197,7 +197,10 @@ class Run:
     def _dataset(self, data: Any, name: str | None, filters: Any) -> None:
         from runlore import fingerprints
 
-        if isinstance(data, (str, os.PathLike)):
+        if isinstance(data, str) and "://" in data:
+            # Training waits for no network: the server looks at what lies behind an address.
+            self._event("dataset", **fingerprints.describe_address(data, name), filters=values.plain(filters))
+        elif isinstance(data, (str, os.PathLike)):
             # The sidecar reads the files, so that training does not wait for it.
             self._event(
                 "read_dataset",

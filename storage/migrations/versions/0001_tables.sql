@@ -195,10 +195,13 @@ CREATE TABLE dataset_version (
     filters VARCHAR,
     first_seen_at TIMESTAMPTZ NOT NULL,
     changed_at TIMESTAMPTZ,
+    checked_at TIMESTAMPTZ,
+    looks JSONB,
     PRIMARY KEY (id),
     UNIQUE (project_id, name, fingerprint),
     FOREIGN KEY(project_id) REFERENCES project (id)
 );
+CREATE INDEX ix_dataset_version_checked_at ON dataset_version (checked_at);
 CREATE INDEX ix_dataset_version_project_id ON dataset_version (project_id);
 
 CREATE TABLE note (
