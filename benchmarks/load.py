@@ -46,13 +46,13 @@ class Sender:
         while True:
             self._connection.request("POST", "/api/v1/ingest", packed, headers)
             answer = self._connection.getresponse()
-            answer.read()
+            told = answer.read()
             if answer.status in (429, 503):
                 self.wrong.append(answer.status)
                 time.sleep(0.1)
                 continue
-            if answer.status != 200:
-                raise SystemExit(f"A batch was answered with {answer.status}.")
+            if answer.status != 200 or b'"errors":[]' not in told:
+                raise SystemExit(f"A batch was answered with {answer.status}: {told[:300]!r}")
             self.took.append(time.monotonic() - started)
             return self.took[-1]
 
@@ -67,13 +67,11 @@ def batch(project: str, run: str, first: int, series: str, count: int, *, start:
 
 
 def columns(points: int, step: int) -> str:
-    """Points of every metric from `step` on."""
-    steps, now = list(range(step, step + points)), time.time()
+    """Points of every metric from `step` on, as docs/wire.md has them: steps and milliseconds as differences."""
+    steps, times = [step, *[1] * (points - 1)], [int(time.time() * 1000), *[1] * (points - 1)]
+    values = [1.0 / (one + 1) for one in range(step, step + points)]
     return json.dumps(
-        [
-            {"k": f"metric/{name}", "s": steps, "at": [now] * points, "v": [1.0 / (one + 1) for one in steps]}
-            for name in range(METRICS)
-        ]
+        [{"k": f"metric/{name}", "s": steps, "ms": times, "v": values} for name in range(METRICS)]
     )
 
 

@@ -25,7 +25,7 @@ ABOUT = "backup.json"
 DATABASE = "database"
 FILES = "home"
 # What of a home is worth keeping beside its database; models come with the packages.
-KEPT = ("artifacts", "workspace", "slack-identity.json")
+KEPT = ("artifacts", "audio", "workspace", "slack-identity.json")
 
 
 def back_up(settings: Settings, target: Path, *, now: datetime) -> dict[str, Any]:

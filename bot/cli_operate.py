@@ -91,13 +91,14 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
 ) -> None:
     """Delete a person's notes, voice, verdicts, tokens and name from every table; their runs stay, nobody's."""
-    with open_database(Settings()) as database, database.session() as session:
+    settings = Settings()
+    with open_database(settings) as database, database.session() as session:
         person = forgetting.find(session, who)
         if not yes:
             typer.confirm(
                 f"Forget {person.name} ({person.slack_id or 'not in Slack'})? It cannot be undone", abort=True
             )
-        gone = forgetting.forget(session, person, now=utc_now())
+        gone = forgetting.forget(session, person, home=settings.home, now=utc_now())
     console.print(
         f"{gone.notes} notes are gone, {gone.runs} runs are nobody's, {gone.messages} messages are blank here."
     )

@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.memory import Note
 
 ABOUT = "export.json"
+FILES = ("artifacts", "audio")  # of a home
 
 Progress = Callable[[str, int], None]
 WriteTable = Callable[[Iterable[Mapping[str, Any]], Mapping[str, str], Path], None]
@@ -34,7 +35,8 @@ def export(
 ) -> dict[str, int]:
     """Write every table into `target`, a new directory, as of one moment; returns how many rows each has.
 
-    Tokens are left out. Memos' audio is in Slack under the note's permalink; uploaded artifacts come along.
+    Tokens are left out. Uploaded artifacts come along, and audio of projects that keep it; else it is in Slack under the
+    note's permalink.
     """
     if target.exists():
         raise RunloreError(f"{target} exists already: name a new directory for the export.")
@@ -56,9 +58,7 @@ def export(
             progress(table.name, count)
             if parquet is not None:
                 parquet(_read(place), columns[table.name], place.with_suffix(".parquet"))
-    artifacts = settings.home / "artifacts"
-    if artifacts.is_dir():
-        shutil.copytree(artifacts, part / "artifacts")
+    copy_files(settings.home, part)
     about = {
         "made_at": now.isoformat(),
         "version": version("runlore-bot"),
@@ -87,10 +87,18 @@ def bring_in(database: Database, settings: Settings, source: Path, *, progress: 
             counts[table.name] = open_format.take_in(session, table, _read(place)) if place.exists() else 0
             progress(table.name, counts[table.name])
         _read_waiting(session)
-    artifacts = source / "artifacts"
-    if artifacts.is_dir():
-        shutil.copytree(artifacts, settings.home / "artifacts", dirs_exist_ok=True)
+    copy_files(source, settings.home)
     return counts
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Artifacts and kept audio, as the files they are: a link in them would lead out of the export, or into another's files."""
+    for name in FILES:
+        for file in sorted((source / name).rglob("*")):
+            if file.is_file() and not file.is_symlink() and file.resolve().is_relative_to(source.resolve()):
+                place = target / file.relative_to(source)
+                place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                shutil.copyfile(file, place)
 
 
 def _read_waiting(session: Session) -> None:

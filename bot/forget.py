@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlmodel import Session, col, delete, or_, select, update
@@ -45,13 +46,14 @@ def find(session: Session, who: str) -> Person:
     return found[0]
 
 
-def forget(session: Session, person: Person, *, now: datetime) -> Forgotten:
+def forget(session: Session, person: Person, *, home: Path, now: datetime) -> Forgotten:
     """Delete what is a person's, and take their name from what stays. What their notes' cards show in Slack is deleted too."""
     key = person.id or 0
     theirs = list(session.exec(select(Note).where(Note.author_id == key)))
     messages = _blank_told(session, person, theirs)
     for note in theirs:
         notes.forget(session, note, now=now)
+        (home / "audio" / f"note-{note.id}").unlink(missing_ok=True)  # wherever the home was moved to since
         session.flush()
     ids = [note.id for note in theirs]
     session.execute(delete(Correction).where(col(Correction.note_id).in_(ids)))

@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -22,7 +22,7 @@ from bot.errors import BadInput, Forbidden, NotFound, RunloreError
 from bot.logs import about
 from bot.requests import Requests
 from bot.tokens import Bearer, check
-from bot.wire import Heartbeat, describe, parse_batch
+from bot.wire import Batch, Heartbeat, describe, parse_batch
 from bot.wiring import Services
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ async def raw_body(request: Request) -> bytes:
     return body
 
 
+Parsed = TypeVar("Parsed", bound=BaseModel)
 Body = Annotated[bytes, Depends(raw_body)]
 Authorization = Annotated[str | None, Header()]
 
@@ -95,7 +96,7 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         with services.database.read_session() as session:
             yield session, who
 
-    @web.post("/api/v1/ingest", tags=["training"])
+    @web.post("/api/v1/ingest", tags=["training"], openapi_extra=_takes(Batch))
     def take_batch(body: Body, authorization: Authorization = None) -> Response:
         """A batch of records of one stream (docs/wire.md); a batch seen before changes nothing."""
         with services.database.session() as session:
@@ -105,13 +106,10 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
                 answer = ingest.take(session, batch, who, services)
         return JSONResponse(answer, status_code=409 if set(answer) == {"next"} else 200)
 
-    @web.post("/api/v1/heartbeat", tags=["training"])
+    @web.post("/api/v1/heartbeat", tags=["training"], openapi_extra=_takes(Heartbeat))
     def take_heartbeat(body: Body, authorization: Authorization = None) -> dict[str, str]:
         """A sign of life, with a promise of the next."""
-        try:
-            beat = Heartbeat.model_validate(_json(body))
-        except ValidationError as error:
-            raise BadInput(describe(error)) from error
+        beat = _parsed(Heartbeat, body)
         with services.database.session() as session:
             return ingest.beat(session, beat, bearer(session, authorization, "write"), services)
 
@@ -142,9 +140,10 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         with reading(authorization) as (session, who):
             return api.logs(session, services, who, project, ref, source=source, first=first, limit=limit)
 
-    @web.post("/api/v1/notes", tags=["training"])
-    def add_note(note: NoteIn, authorization: Authorization = None) -> dict[str, Any]:
+    @web.post("/api/v1/notes", tags=["training"], openapi_extra=_takes(NoteIn))
+    def add_note(body: Body, authorization: Authorization = None) -> dict[str, Any]:
         """A note from a program or the command line."""
+        note = _parsed(NoteIn, body)
         with services.database.session() as session:
             return api.add_note(
                 session, services, bearer(session, authorization, "write"), note.run, note.text
@@ -238,6 +237,23 @@ def _answer(status: int) -> Callable[[Request, Exception], Response]:
         return JSONResponse({"error": str(error)}, status_code=status)
 
     return answer
+
+
+def _takes(model: type[BaseModel]) -> dict[str, Any]:
+    """What the body is, for the API's description: it is read by `raw_body`, inside its limit."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": model.model_json_schema()}},
+        }
+    }
+
+
+def _parsed(model: type[Parsed], body: bytes) -> Parsed:
+    try:
+        return model.model_validate(_json(body))
+    except ValidationError as error:
+        raise BadInput(describe(error)) from error
 
 
 def _json(body: bytes) -> object:

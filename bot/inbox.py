@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from bot import conversation, interactions
 from bot.errors import NeedsModels
+from bot.redact import redact_all
 from bot.wiring import Services
 from storage.jobs import defer
 from storage.memory import SlackEvent
@@ -55,7 +56,9 @@ def keep(session: Session, event_id: str, kind: str, body: Mapping[str, Any], *,
 
     Deliveries about the same message are handled one after the other, in the order they came.
     """
-    statement = insert(SlackEvent).values(event_id=event_id, kind=kind, body=dict(body), received_at=now)
+    statement = insert(SlackEvent).values(
+        event_id=event_id, kind=kind, body=redact_all(dict(body)), received_at=now
+    )
     written = session.execute(
         statement.on_conflict_do_nothing(index_elements=["event_id"]).returning(col(SlackEvent.event_id))
     ).first()

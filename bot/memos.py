@@ -16,6 +16,7 @@ from bot.messenger import Messenger
 from bot.note_messages import audio_problem
 from bot.project_settings import ProjectSettings, settings_of
 from bot.reading import context_of
+from bot.redact import redact
 from nlp.normalise import normalise
 from nlp.values import AudioError, Context, NormalisedText, Transcriber, Transcript
 from storage.database import Database
@@ -96,10 +97,11 @@ def write_down(
     written = normalise(transcript.text, context)
     caption = str((note.memo or {}).get("caption") or "")
     lead = f"{caption}\n" if caption else ""
-    note.heard, note.text, note.language = transcript.text, lead + written.text, transcript.language
+    note.heard, note.text = redact(transcript.text), redact(lead + written.text)
+    note.language = transcript.language
     note.memo = (note.memo or {}) | {
         "duration": transcript.duration,
-        "words": [[w.text, w.start, w.end, round(w.probability, 3)] for w in transcript.words],
+        "words": [[redact(w.text), w.start, w.end, round(w.probability, 3)] for w in transcript.words],
         "spans": _spans(transcript, written, offset=len(lead)),
     }
     if kept is not None:

@@ -22,6 +22,8 @@ DOCUMENTS = (
     "docs/commands.md",
     "docs/slack-setup.md",
     "docs/operations.md",
+    "docs/security.md",
+    "SECURITY.md",
     "deploy/README.md",
 )
 MANIFEST = yaml.safe_load((ROOT / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from every_table import SAID, fill
@@ -49,7 +50,7 @@ def filled(database: Database) -> Database:
 ANA = (r"U0ANA", r"\bana\b", r"asilva", r"zebra", r"learning rate", r"D0ANA")
 
 
-def test_no_table_holds_a_trace_of_who_is_forgotten(filled: Database) -> None:
+def test_no_table_holds_a_trace_of_who_is_forgotten(filled: Database, tmp_path: Path) -> None:
     with filled.session() as session:
         found = {table for table, _ in traces(session, *ANA)}
         # The test can fail: ana is in many tables before.
@@ -63,16 +64,19 @@ def test_no_table_holds_a_trace_of_who_is_forgotten(filled: Database) -> None:
             "membership",
             "term_count",
         } <= found
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "note-1").write_bytes(b"her voice")
     with filled.session() as session:
-        gone = forget.forget(session, forget.find(session, "@ana"), now=NOW)
+        gone = forget.forget(session, forget.find(session, "@ana"), home=tmp_path, now=NOW)
     assert (gone.notes, gone.runs) == (1, 1)
+    assert list((tmp_path / "audio").iterdir()) == []
     with filled.session() as session:
         assert traces(session, *ANA) == []
 
 
-def test_what_belongs_to_others_stays(filled: Database) -> None:
+def test_what_belongs_to_others_stays(filled: Database, tmp_path: Path) -> None:
     with filled.session() as session:
-        forget.forget(session, forget.find(session, "U0ANA"), now=NOW)
+        forget.forget(session, forget.find(session, "U0ANA"), home=tmp_path, now=NOW)
     with filled.session() as session:
         (note,) = session.exec(select(Note)).all()
         assert re.fullmatch(r"Agreed with \[forgotten \d+\], keep it\.", note.text) or "<" in note.text
@@ -85,10 +89,10 @@ def test_what_belongs_to_others_stays(filled: Database) -> None:
         assert terms.all() == ["keep"]
 
 
-def test_what_slack_shows_of_them_is_deleted_or_written_anew(filled: Database) -> None:
+def test_what_slack_shows_of_them_is_deleted_or_written_anew(filled: Database, tmp_path: Path) -> None:
     with filled.session() as session:
         run = session.exec(select(Run).where(Run.name == "brave-otter")).one()
-        forget.forget(session, forget.find(session, "asilva"), now=NOW)
+        forget.forget(session, forget.find(session, "asilva"), home=tmp_path, now=NOW)
         run_id = run.id
     with filled.session() as session:
         waiting = session.exec(select(Outbox).where(Outbox.state == "waiting")).all()
@@ -99,11 +103,11 @@ def test_what_slack_shows_of_them_is_deleted_or_written_anew(filled: Database) -
         assert SAID not in str([row.body for row in session.exec(select(Outbox))])
 
 
-def test_a_private_run_goes_with_its_owner(filled: Database) -> None:
+def test_a_private_run_goes_with_its_owner(filled: Database, tmp_path: Path) -> None:
     with filled.session() as session:
         session.exec(select(Run).where(Run.name == "brave-otter")).one().visibility = "me"
     with filled.session() as session:
-        forget.forget(session, forget.find(session, "ana"), now=NOW)
+        forget.forget(session, forget.find(session, "ana"), home=tmp_path, now=NOW)
     with filled.session() as session:
         assert session.exec(select(Run.name)).all() == ["calm-heron"]
         assert traces(session, "brave-otter", *ANA) == []
@@ -119,9 +123,9 @@ def test_a_name_that_means_nobody_or_two_is_not_guessed(filled: Database) -> Non
             forget.find(session, "@ben")
 
 
-def test_who_left_the_workspace_is_not_noted_down_again(filled: Database) -> None:
+def test_who_left_the_workspace_is_not_noted_down_again(filled: Database, tmp_path: Path) -> None:
     with filled.session() as session:
-        forget.forget(session, forget.find(session, "@ana"), now=NOW)
+        forget.forget(session, forget.find(session, "@ana"), home=tmp_path, now=NOW)
         learn(session, [{"id": "U0ANA", "name": "ana", "deleted": True}], now=NOW)
     with filled.session() as session:
         assert traces(session, "U0ANA") == []
