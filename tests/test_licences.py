@@ -46,7 +46,8 @@ def needed() -> dict[str, Distribution]:
 
 def licence(of: Distribution) -> str:
     """What its metadata says, in a line."""
-    said = of.metadata.get("License-Expression")
+    told = {name: of.metadata[name] for name in ("License-Expression", "License") if name in of.metadata}
+    said = told.get("License-Expression", "")
     if not said:
         kinds = [
             one.rsplit(" :: ", 1)[-1]
@@ -55,7 +56,7 @@ def licence(of: Distribution) -> str:
         ]
         said = ", ".join(kind for kind in kinds if kind != "OSI Approved")
     if not said:
-        said = (of.metadata.get("License") or "").strip().split("\n")[0]
+        said = told.get("License", "").strip().split("\n")[0]
     return said[:80] or "see its files"
 
 
