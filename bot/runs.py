@@ -26,6 +26,7 @@ from storage.tables import Person, Project, Run
 
 LOST_AFTER = timedelta(seconds=60)  # past the promised sign of life
 LOUD_AFTER = timedelta(minutes=5)  # failures of longer runs go to the channel and name the owner
+OLD_AFTER = timedelta(hours=12)  # a failure heard of so late calls nobody
 LOST_CALLS_AFTER = timedelta(minutes=10)
 BEST_AFTER = timedelta(minutes=30)
 MATTERS_AFTER = timedelta(hours=1)
@@ -101,7 +102,8 @@ def end(
 def _tell_end(session: Session, run: Run, *, now: datetime, told_lost: bool) -> None:
     """The reply with the verdict, where its thread is to hear of it."""
     bad = run.state in ("failed", "killed")
-    loud = bad and (run.ended_at or now) - run.started_at > LOUD_AFTER
+    ended = run.ended_at or now
+    loud = bad and ended - run.started_at > LOUD_AFTER and now - ended < OLD_AFTER
     if bad and told_lost:
         # Its owner was called already: what is known better now takes the place of what was said.
         _edit(session, run, f"lost:{_lives(run)}", {"ended": run.id}, now=now)
@@ -111,7 +113,7 @@ def _tell_end(session: Session, run: Run, *, now: datetime, told_lost: bool) -> 
     if together.ended_at_once(run):
         together.fold(session, run, now=now)
         return
-    swept = together.in_sweep(session, run)
+    swept = together.in_sweep(session, run) or together.begins_sweep(run, now=now)
     if swept and (not loud or together.loud_already(session, run)):
         return
     view = run_view(session, run.id or 0, parents=True)

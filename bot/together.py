@@ -65,6 +65,17 @@ def in_sweep(session: Session, run: Run) -> bool:
     return run.group is not None and len(_told_in(session, run.told_in, most=2)) > 1
 
 
+def begins_sweep(run: Run, *, now: datetime) -> bool:
+    """Whether its message says enough: of a group that has more to come, and short or reported long after it."""
+    took = (run.ended_at or now) - run.started_at
+    return run.group is not None and (took < SETTLED or _past(run, now=now))
+
+
+def _past(run: Run, *, now: datetime) -> bool:
+    """Reported long after it began: brought from another tracker, or sent when a machine was back."""
+    return run.started_at < now - SWEEP_REST
+
+
 def loud_already(session: Session, run: Run) -> bool:
     """Whether a failure of its sweep called its owner before: once is enough."""
     return any(one.id != run.id and one.announced.get("loud") for one in _told_in(session, run.told_in))
@@ -157,14 +168,14 @@ def _told_in(session: Session, key: str | None, *, most: int = MOST) -> list[Run
 
 def _sweep_of(session: Session, run: Run, *, now: datetime) -> Run | None:
     """The newest run of the same group, whose message is or becomes the sweep's."""
-    return session.exec(
+    alike = (
         select(Run)
         .where(Run.project_id == run.project_id, Run.group == run.group, Run.id != run.id)
         .where(Run.visibility == "project", col(Run.told_in).is_not(None))
-        .where(col(Run.started_at) > now - SWEEP_REST)
-        .order_by(col(Run.id).desc())
-        .limit(1)
-    ).first()
+    )
+    if not _past(run, now=now):
+        alike = alike.where(col(Run.started_at) > now - SWEEP_REST)
+    return session.exec(alike.order_by(col(Run.id).desc()).limit(1)).first()
 
 
 def _inferred_sweep(session: Session, run: Run, *, now: datetime) -> Run | None:

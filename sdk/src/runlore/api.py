@@ -187,7 +187,8 @@ def _announce(run: Run, found: Settings) -> None:
         run._say(f"project {run.project} · run {run.name} · {found.url}")
         return
     why = "offline" if found.mode == "offline" else "no server set" if not found.url else "not logged in"
-    cure = "" if found.mode == "offline" else "`runlore login`, then "
+    login = "`runlore login`, then " if found.url else "`runlore login https://your-server`, then "
+    cure = "" if found.mode == "offline" else login
     run._say(
         f"project {run.project} · run {run.name} · {why}: kept in {run.dir}; {cure}`runlore sync` sends it"
     )

@@ -143,6 +143,14 @@ def batch(description: Mapping[str, Any], stream: str, found: list[Record]) -> t
     return body, end
 
 
+def nothing(description: Mapping[str, Any], stream: str, seq: int) -> dict[str, Any]:
+    """A batch of no records: it changes nothing and is answered like any other."""
+    return {
+        "v": 1, "project": description["project"], "run": description["run"], "stream": stream,
+        "first": seq, "count": 0, "sent_at": round(time.time(), 3), "events": [], "series": [],
+    }  # fmt: skip
+
+
 def skipped(description: Mapping[str, Any], stream: str, seq: int, reason: str) -> dict[str, Any]:
     """In place of one record that the server will never take: the word that it was left out."""
     event = {"seq": seq, "t": "dropped", "at": round(time.time(), 3), "count": 1, "reason": reason}

@@ -27,7 +27,8 @@ def checkout(run: str, *, into: str | None, json_answer: bool) -> None:
         raise Problem(
             f"commit {code['commit'][:12]} is not in this clone: `git fetch --all` in a clone of {code.get('remote')}"
         )
-    target = os.path.abspath(into or f"{root}-{run.replace('/', '-')}")
+    name = run.replace("/", "-").replace("#", "").removeprefix(f"{os.path.basename(root)}-")
+    target = os.path.abspath(into or f"{root}-{name}")
     if os.path.exists(target):
         raise Problem(f"{target} exists already: choose another place with --into")
     if _git(root, "worktree", "add", "--detach", target, code["commit"]) is None:

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else 0  # what a command returns is its status
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
         prog="runlore", description="The shared memory of a machine-learning team."
     )
     whole.add_argument("--version", action="version", version=f"runlore {VERSION}")
-    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    whole.set_defaults(act=lambda _: whole.print_help())
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, act: Callable[[argparse.Namespace], Any], about: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=about, description=about)
@@ -145,8 +146,9 @@ def _sync(options: argparse.Namespace) -> int:
     for outcome in sync.sync(options.directory, url=options.url, say=say, again=options.all):
         outcomes.append(outcome)
         if not options.json and outcome.state != "complete":
-            detail = f": {outcome.detail}" if outcome.detail else ""
-            say(f"{outcome.project} {outcome.run} {outcome.state}{detail}")
+            say(
+                f"{outcome.project}/{outcome.run} {outcome.state}{': ' if outcome.detail else ''}{outcome.detail}"
+            )
     if options.json:
         show([outcome._asdict() for outcome in outcomes])
     elif not any(outcome.state != "complete" for outcome in outcomes):

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -21,6 +22,8 @@ FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 def run(argv: Sequence[str], options: argparse.Namespace) -> int:
     """Start the command with its output led into the run, pass signals on, and end as it ended."""
     patterns = [_pattern(text) for text in options.metric]
+    if shutil.which(argv[0]) is None:
+        raise Problem(f"cannot run {argv[0]}: there is no such command")
     # The command's output goes through our descriptors, terminal or not.
     os.environ.setdefault("RUNLORE_CONSOLE", "fd")
     found = settings.load(

@@ -1,5 +1,6 @@
 """Write a run that is already over as a spool of its own, and send such runs in the background."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ sys.path.insert(0, sys.argv[1])
 from runlore.past import deliver
 deliver(sys.argv[2])
 """
+COURIER_LOCK = "courier.lock"
 Points = Iterable[tuple[int, float, Mapping[str, float]]]
 
 
@@ -84,7 +86,9 @@ def write(run: PastRun, *, base: str, project: str | None = None, offline: bool 
     if run.summary:
         spool.event("summary", {"summary": values.plain(dict(run.summary))}, at=last)
     spool.event("exit", {
-        "state": run.state, "cause": run.cause or run.state, "signal": None,
+        # One that was left running has lost its end.
+        "state": "killed" if run.state == "lost" else run.state,
+        "cause": run.cause or ("its end was not recorded" if run.state == "lost" else run.state), "signal": None,
         "exit_code": 0 if run.state == "finished" else None, "oom": None, "error": None, "evidence": "finish",
         "last_lines": [], "checkpoint": None, "resume": None,
     }, at=run.ended or last)  # fmt: skip
@@ -105,8 +109,13 @@ def _describe(directory: str, run_id: str, project: str, stream: str, name: str,
     os.replace(os.path.join(directory, "run.json.new"), os.path.join(directory, "run.json"))
 
 
-def send_in_background(base: str) -> None:
-    """Start a courier that sends what lies in `base` and ends; nothing waits for it."""
+def send_in_background(base: str, *, last: bool = False) -> None:
+    """Start a courier that sends what lies in `base` and ends; nothing waits for it.
+
+    A courier at work has what was written meanwhile too, or else the one of the `last` call.
+    """
+    if not last and _courier_works(base):
+        return
     found = settings.load()
     if not found.url or not found.token or not sys.executable or not hasattr(os, "posix_spawn"):
         return
@@ -125,18 +134,24 @@ def send_in_background(base: str) -> None:
     os.waitpid(pid, 0)
 
 
+def _courier_works(base: str) -> bool:
+    import fcntl
+
+    with contextlib.suppress(OSError), open(os.path.join(base, COURIER_LOCK), "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    return True
+
+
 def deliver(base: str) -> None:
-    """The courier's work; a second courier finds the lock taken and leaves it to the first."""
+    """The courier's work; a second courier waits for the first and looks once more."""
     import fcntl
     import time
 
     from runlore import sync
 
-    lock = os.open(os.path.join(base, "courier.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return
+    lock = os.open(os.path.join(base, COURIER_LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     for attempt in range(20):
         outcomes = [outcome for outcome in sync.sync(base, say=lambda text: None) if outcome.state == "kept"]
         if not outcomes and attempt:

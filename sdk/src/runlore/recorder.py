@@ -46,8 +46,8 @@ class Run:
         self.dir = directory
         self.resumed = resumed
         self.rank = rank
-        self.url: str | None = None
         self._name = name
+        self._url: str | None = None
         self._notes = notes
         self.group = group
         self._tags = tuple(tags)
@@ -254,6 +254,14 @@ class Run:
         add, remove = [t for t in new if t not in self._tags], [t for t in self._tags if t not in new]
         self._tags = new
         self._event("tags", add=add, remove=remove)
+
+    @property
+    def url(self) -> str | None:
+        """Where the run is in Slack, once that is known."""
+        if self._sidecar is not None and self._pid == os.getpid():
+            self._sidecar.listen("", 0)
+            self._url = self._sidecar.said.get("run", {}).get("permalink") or self._url
+        return self._url
 
     @property
     def step(self) -> int:

@@ -82,6 +82,16 @@ class Shipper:
         if not answer.ok:
             self._failed(answer)
 
+    def ask_where(self) -> None:
+        """Hear the run's place again: its message has its permalink only once it was posted."""
+        main = self._sources.get(self._description["stream"])
+        if main is None or not self.known or time.monotonic() < self.not_before:
+            return
+        body = batches.nothing(self._description, main.stream, main.next)
+        answer = self._client.post("/api/v1/ingest", body)
+        if answer.ok and isinstance(answer.body.get("run"), dict):
+            self._report("run", answer.body["run"])
+
     def remember(self, **facts: Any) -> None:
         """Keep facts beside the positions, over a restart."""
         with self._lock:

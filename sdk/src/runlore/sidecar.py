@@ -20,6 +20,8 @@ POLL_SECONDS = 0.1
 SHIP_SECONDS = 2.0
 SAMPLE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
+# A run's message is posted a moment after the run was taken in: its permalink is asked for so often.
+PLACE_SECONDS, PLACE_TRIES = 0.5, 4
 NEXT_SIGN_SECONDS = 30.0
 STATUS_SECONDS = 1.0
 
@@ -107,6 +109,7 @@ class Sidecar:
         self._shipped = 0
         self._beat = threading.Event()
         self._announced = False
+        self._place, self._place_asked = dict[str, Any](), 0
         self._problem = ""
 
     # -- the loop -----------------------------------------------------------------------------------------
@@ -188,7 +191,7 @@ class Sidecar:
     def _ship_loop(self) -> None:
         assert self._shipper is not None  # noqa: S101 - only started with one
         while True:
-            self._ship_now.wait(SHIP_SECONDS)
+            self._ship_now.wait(PLACE_SECONDS if self._place and not self._announced else SHIP_SECONDS)
             self._ship_now.clear()
             asked, ending = self._asked, self._ending.is_set()
             try:
@@ -201,6 +204,7 @@ class Sidecar:
                 done = False
                 time.sleep(5.0)
             if done:
+                self._find_place(last=ending)
                 self._shipped = asked
                 if ending:
                     return
@@ -222,7 +226,9 @@ class Sidecar:
 
     def _flush_for_exit(self) -> None:
         self._output.drain()
-        self._answer("flushed", self._flush(30.0))
+        flushed = self._flush(30.0)
+        self._tell_place()
+        self._answer("flushed", flushed)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -333,10 +339,24 @@ class Sidecar:
             if self._problem:
                 self._problem = ""
                 self._answer("problem", "")
-            if not self._announced:
-                self._announced = True
-                self._answer("run", body)
-                self._say(where(body))
+            # Only the first answer knows that the project is new.
+            self._place = {**body, **{k: v for k, v in self._place.items() if k.endswith("_project")}}
+
+    def _find_place(self, *, last: bool) -> None:
+        """Say where the run is, with its permalink if there is one within a moment."""
+        if self._announced or not self._place or self._shipper is None:
+            return
+        self._place_asked += 1
+        if not self._place.get("permalink"):
+            self._shipper.ask_where()
+        if self._place.get("permalink") or self._place_asked >= PLACE_TRIES or last:
+            self._tell_place()
+
+    def _tell_place(self) -> None:
+        if self._place and not self._announced:
+            self._announced = True
+            self._answer("run", self._place)
+            self._say(where(self._place))
 
     def _say(self, text: str) -> None:
         if not self._silent and text:

@@ -36,7 +36,7 @@ def _confirm_in_slack(client: Client, *, say: Callable[[str], None]) -> tuple[st
         client.post("/api/v1/login/start", {"host": socket.gethostname(), "login": login_name()}),
         "the server does not begin a login",
     )
-    say(f"Your code is {started['code']}: confirm it in Slack (message the Runlore app, or `/runs login`).")
+    say(f"Your code is {started['code']}. {started.get('confirm') or 'Confirm it in Slack.'}")
     pause, end = float(started.get("interval", 2)), time.monotonic() + float(started.get("expires_in", 600))
     while time.monotonic() < end:
         answer = client.post("/api/v1/login/poll", {"device": started["device"]})

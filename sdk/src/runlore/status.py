@@ -5,6 +5,8 @@ import os
 from runlore import batches, exits, places, records, settings, sync
 from runlore.cli import say, show
 
+SHOWN = 20
+
 
 def status(chosen: str | None, *, json_answer: bool) -> None:
     """The login, and every run kept here with its state."""
@@ -23,10 +25,16 @@ def status(chosen: str | None, *, json_answer: bool) -> None:
         return
     who = f" as {server['person']}" if server.get("person") else ""
     say(f"server {found.url or 'none'}: {'logged in' + who if found.token else 'not logged in'}")
-    for row in runs:
+    sent = [row for row in runs if row["state"] == "sent"]
+    kept = [row for row in runs if row["state"] == "kept"]
+    if len(sent) > SHOWN:
+        say(f"          {len(sent) - SHOWN} sent before these")
+    for row in [*sent[-SHOWN:], *[row for row in runs if row not in sent]]:
         say(
             f"{row['state']:>8}  {row['project']}/{row['run']}  {row['name']}  {row['bytes']:,} bytes  {row['directory']}"
         )
+    if kept:
+        say(f"{len(kept)} kept on this machine: `runlore sync` sends them")
 
 
 def _row(directory: str) -> dict[str, object]:
@@ -47,13 +55,19 @@ def env(*, json_answer: bool) -> None:
     values = found._asdict()
     values["token"] = f"{found.token[:6]}…" if found.token else None
     values["directory"] = places.candidates(found.directory)[0]
-    values["credentials"] = settings.credentials_path()
+    stored = settings.read_credentials()
+    logged_in = {
+        name
+        for name, kept in (("url", stored.get("default")), ("token", found.url in stored.get("servers", {})))
+        if kept
+    }
     if json_answer:
-        show(values)
+        show({**values, "credentials": settings.credentials_path()})
         return
     for name, value in values.items():
         variable = {"run_id": "RUNLORE_RUN_ID", "directory": "RUNLORE_DIR"}.get(
             name, f"RUNLORE_{name.upper()}"
         )
-        origin = "environment" if os.environ.get(variable) else "default or login"
-        say(f"{name:<12} {value if value not in (None, []) else '-'}  ({origin})")
+        shown = "-" if value in (None, []) else value
+        origin = "environment" if os.environ.get(variable) else "login" if name in logged_in else "default"
+        say(f"{variable:<20} {shown}  ({origin})")

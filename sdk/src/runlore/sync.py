@@ -77,6 +77,7 @@ def _one(directory: str, description: dict[str, Any], url: str | None, say: Call
     if not running and not batches.read_state(directory).get("ended"):
         tell_end(directory, description, say)
     problems: list[str] = []
+    place: dict[str, Any] = {}
 
     def hear(kind: str, body: dict[str, Any]) -> None:
         if kind == "problem":
@@ -85,6 +86,8 @@ def _one(directory: str, description: dict[str, Any], url: str | None, say: Call
             say(f"{body['bytes']} bytes of the spool were damaged and are left out")
         elif kind == "record_error":
             say(f"the server left out record {body.get('seq')}: {body.get('error')}")
+        elif kind == "run":
+            place.update(body)
 
     client = Client(url, settings.token_for(url))
     shipper = Shipper(directory, description, client, report=hear)
@@ -94,7 +97,7 @@ def _one(directory: str, description: dict[str, Any], url: str | None, say: Call
         )
     if not running:
         shipper.remember(complete=True, ended=True)
-    return _outcome(directory, description, "sent", "")
+    return _outcome(directory, description, "sent", str(place.get("message") or ""))
 
 
 def prune(base: str, *, now: float, days: float = KEPT_DAYS) -> None:

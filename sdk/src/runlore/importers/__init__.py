@@ -20,6 +20,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         total: int | None = module.count(options.source)
         for number, one in enumerate(_read(module, options.source), 1):
+            # Runs of long ago are told in one message, not in hundreds.
+            one = one._replace(group=one.group or f"imported from {options.kind}")
             if past.write(one, base=base, project=options.project) is None:
                 known += 1
             else:
@@ -40,8 +42,9 @@ def run(options: argparse.Namespace) -> int:
         show({"taken": taken, "known": known, "not_sent": len(kept)})
     else:
         say(
-            f"{taken} runs taken in, {known} were here already"
-            + (f"; {len(kept)} wait to be sent" if kept else "")
+            f"{taken} {'run' if taken == 1 else 'runs'} taken in"
+            + (f", {known} here before" if known else "")
+            + (f"; {len(kept)} not sent yet: `runlore sync`" if kept else "")
         )
     return int(bool(kept))
 

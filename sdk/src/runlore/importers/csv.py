@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,10 @@ STEP_COLUMNS = ("step", "epoch", "iteration", "iter", "global_step")
 NOTE_COLUMNS = ("note", "notes", "comment", "comments", "description")
 PARAM_PREFIXES = ("config.", "config/", "param.", "params.", "param/", "params/", "hparams/", "hp/")
 METRIC_PREFIXES = ("metric.", "metrics.", "metric/", "metrics/")
+RESULT = re.compile(
+    r"(?i)(?:^|[^a-z])(?:val|valid|validation|test|eval|train|loss|acc|accuracy|auc|auroc|f1|err|error|ppl|perplexity|wer|cer"
+    r"|bleu|rouge|mae|mse|rmse|r2|precision|recall|map|iou|miou|dice|score|reward|return|time|seconds|duration)(?:$|[^a-z])"
+)
 
 
 def _rows(source: str) -> list[dict[str, str]]:
@@ -36,7 +41,7 @@ def read(source: str) -> Iterator[PastRun]:
     changed = os.path.getmtime(source)
     project = os.path.splitext(os.path.basename(source))[0]
     step_column = _column(rows[0], STEP_COLUMNS)
-    varying = {name for name in rows[0] if name and len({row.get(name) for row in rows}) > 1}
+    results = {name for name in rows[0] if name and RESULT.search(name)}
     for name, group in _grouped(rows).items():
         config, notes, points = {}, [], []
         for column in group[0]:
@@ -44,7 +49,7 @@ def read(source: str) -> Iterator[PastRun]:
                 continue
             if column.lower() in NOTE_COLUMNS:
                 notes = [text for text in {row.get(column) for row in group} if text]
-            elif _is_param(column, group, bool(step_column), varying):
+            elif _is_param(column, group, bool(step_column), results):
                 config[_bare(column)] = _typed(group[0][column])
         metrics = [
             c
@@ -77,15 +82,18 @@ def _column(row: dict[str, str], wanted: tuple[str, ...]) -> str | None:
     return next((names[name] for name in wanted if name in names), None)
 
 
-def _is_param(column: str, group: list[dict[str, str]], history: bool, varying: set[str]) -> bool:
+def _is_param(column: str, group: list[dict[str, str]], history: bool, results: set[str]) -> bool:
     if column.lower().startswith(PARAM_PREFIXES):
         return True
     if column.lower().startswith(METRIC_PREFIXES):
         return False
     if any(_number(row[column]) is None for row in group if row.get(column)):
         return True
-    # In a history, what stays the same over a run's steps is a param; in a table of runs a number is a result.
-    return history and len(group) > 1 and len({row.get(column) for row in group}) == 1
+    if history:
+        # What stays the same over a run's steps.
+        return len(group) > 1 and len({row.get(column) for row in group}) == 1
+    # In a table of runs the names tell results from params; where no name does, every number is a result.
+    return bool(results) and column not in results
 
 
 def _bare(column: str) -> str:

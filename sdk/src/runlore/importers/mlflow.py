@@ -41,11 +41,28 @@ def count(source: str) -> int | None:
 def read(source: str) -> Iterator[PastRun]:
     """Each run of each experiment."""
     client = _client(source)
+    parents: dict[str, str] = {}
     for experiment, run in _runs(client):
-        yield _run(client, experiment, run)
+        yield _run(client, experiment, run, parents)
 
 
-def _run(client: Any, experiment: str, run: Any) -> PastRun:
+def _group(client: Any, parent: str | None, parents: dict[str, str]) -> str | None:
+    """The name of the run that this one is nested in."""
+    if parent and parent not in parents:
+        parents[parent] = client.get_run(parent).info.run_name or parent
+    return parents[parent] if parent else None
+
+
+def _typed(text: str) -> Any:
+    """MLflow keeps params as text: a number is one again, so that it can be compared."""
+    try:
+        number = float(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+    return int(text) if text.lstrip("+-").isdigit() else number
+
+
+def _run(client: Any, experiment: str, run: Any, parents: dict[str, str]) -> PastRun:
     points: list[tuple[int, float, dict[str, float]]] = []
     for name in run.data.metrics:
         for metric in client.get_metric_history(run.info.run_id, name):
@@ -57,9 +74,9 @@ def _run(client: Any, experiment: str, run: Any) -> PastRun:
         source=f"mlflow:{run.info.run_id}", project="uncategorized" if experiment == "Default" else experiment,
         name=run.info.run_name or run.info.run_id[:8], started=started,
         ended=run.info.end_time / 1000 if run.info.end_time else None, state=STATES.get(run.info.status, "lost"),
-        config={**run.data.params, **_model(tags)}, points=sorted(points, key=lambda point: point[1]),
+        config={**{name: _typed(value) for name, value in run.data.params.items()}, **_model(tags)}, points=sorted(points, key=lambda point: point[1]),
         tags=[f"{name}={value}" for name, value in tags.items() if not name.startswith("mlflow.")],
-        notes=[note] if note else [], summary={}, group=tags.get("mlflow.parentRunId"), login=tags.get("mlflow.user"),
+        notes=[note] if note else [], summary={}, group=_group(client, tags.get("mlflow.parentRunId"), parents), login=tags.get("mlflow.user"),
         entry=tags.get("mlflow.source.name"), commit=tags.get("mlflow.source.git.commit"),
     )  # fmt: skip
 

@@ -27,7 +27,8 @@ STATES = {
 def _files(source: str) -> list[str]:
     if os.path.isfile(source):
         return [source]
-    found = sorted(glob.glob(os.path.join(source, "**", "*.wandb"), recursive=True))
+    # `latest-run` is a link to one of the others.
+    found = sorted({os.path.realpath(path) for path in glob.glob(f"{source}/**/*.wandb", recursive=True)})
     if not found:
         raise ValueError("there is no .wandb file in this folder")
     return found

@@ -1,5 +1,6 @@
 """`study.optimize(objective, callbacks=[RunloreCallback()])`: a study is a sweep, each trial a run of it."""
 
+import atexit
 from typing import Any
 
 from runlore import past, settings
@@ -20,7 +21,9 @@ class RunloreCallback:
 
     def __call__(self, study: Any, trial: Any) -> None:
         """One trial that has ended."""
-        self._base = self._base or past.base_directory()
+        if self._base is None:
+            self._base = past.base_directory()
+            atexit.register(past.send_in_background, self._base, last=True)
         started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
         ended = trial.datetime_complete.timestamp() if trial.datetime_complete else started
         steps = sorted(trial.intermediate_values.items())
