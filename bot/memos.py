@@ -5,20 +5,21 @@ import shutil
 import tempfile
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session
 
-from bot import figures, notes, outbox
+from bot import alignment, figures, notes, outbox
 from bot.errors import SlackRefused
 from bot.messenger import Messenger
-from bot.note_messages import audio_problem
+from bot.note_messages import audio_problem, memo_progress
 from bot.project_settings import ProjectSettings, settings_of
 from bot.reading import context_of
 from bot.redact import redact
 from nlp.normalise import normalise
-from nlp.values import AudioError, Context, NormalisedText, Transcriber, Transcript
+from nlp.values import AudioError, Context, Transcriber, Transcript
 from storage.database import Database
 from storage.memory import Note
 from storage.tables import Project
@@ -54,7 +55,12 @@ def hear(
         with tempfile.TemporaryDirectory(prefix="memo-") as folder:
             audio = Path(folder) / "audio"
             _fetch(messenger, file_id, audio)
-            transcript = transcriber.transcribe(audio, context=context, language=chosen.language)
+            transcript = transcriber.transcribe(
+                audio,
+                context=context,
+                language=chosen.language,
+                progress=partial(_tell_progress, database, note_id, now),
+            )
             kept = None
             if keep_in is not None and (chosen.keep_audio or keep_all):
                 kept = _keep(audio, keep_in / f"note-{note_id}")
@@ -99,11 +105,9 @@ def write_down(
     lead = f"{caption}\n" if caption else ""
     note.heard, note.text = redact(transcript.text), redact(lead + written.text)
     note.language = transcript.language
-    note.memo = (note.memo or {}) | {
-        "duration": transcript.duration,
-        "words": [[redact(w.text), w.start, w.end, round(w.probability, 3)] for w in transcript.words],
-        "spans": _spans(transcript, written, offset=len(lead)),
-    }
+    note.memo = (note.memo or {}) | alignment.kept(transcript, written, offset=len(lead))
+    if len(note.text) != len(lead) + len(written.text):
+        note.memo |= {"unsure": []}  # a secret was blacked out: the places are others now
     if kept is not None:
         note.memo = note.memo | {"kept": str(kept)}
     notes.read_again(session, note)
@@ -126,10 +130,29 @@ def _fetch(messenger: Messenger, file_id: str, target: Path) -> None:
     messenger.download(str(url), target, limit=LARGEST)
 
 
+def _tell_progress(database: Database, note_id: int, now: datetime, share: float) -> None:
+    """How far a long recording is; what stands where its card will be."""
+    if share >= 1:
+        return  # short ones are heard in one go, and the card follows at once
+    with database.session() as session:
+        note = session.get(Note, note_id)
+        if note is None or note.channel_id is None or note.ts is None or note.deleted_at is not None:
+            return
+        key, begun = notes.CARD.format(note_id), "progress" in (note.memo or {})
+        note.memo = (note.memo or {}) | {"progress": round(share, 3)}
+        if begun:
+            outbox.edit(session, key, note.channel_id, {"note": note_id}, now=now)
+            return
+        thread_ts = note.memo.get("thread") or note.ts
+        outbox.post(session, key, note.channel_id, memo_progress(share), now=now, thread_ts=thread_ts)
+
+
 def _tell(session: Session, note_id: int, reason: str, *, now: datetime) -> None:
     note = session.get(Note, note_id)
     if note is None or note.channel_id is None or note.ts is None or note.deleted_at is not None:
         return
+    if "progress" in (note.memo or {}):
+        outbox.remove(session, notes.CARD.format(note_id), note.channel_id, now=now)
     note.heard, note.read_at = "", now
     thread_ts = (note.memo or {}).get("thread") or note.ts
     outbox.post(
@@ -151,22 +174,3 @@ def _reason(problem: Exception) -> str:
             else f"Slack did not let me fetch it ({problem.error})"
         )
     return str(problem)
-
-
-def _spans(transcript: Transcript, written: NormalisedText, *, offset: int) -> list[list[float]]:
-    """[character of the written text, seconds] for every word, so that a quote can say when it was spoken."""
-    spans: list[list[float]] = []
-    position = 0
-    for word in transcript.words:
-        found = transcript.text.find(word.text.strip(), position)
-        if found < 0:
-            continue
-        position = found + len(word.text.strip())
-        shift = 0
-        for change in written.replacements:
-            if change.heard_end <= found:
-                shift = change.end - change.heard_end
-            elif change.heard_start <= found:
-                shift = change.start - found
-        spans.append([found + shift + offset, round(word.start, 2)])
-    return spans

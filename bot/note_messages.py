@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.alignment import marked
 from bot.blocks import (
     SECTION_TEXT,
     Block,
@@ -34,6 +35,7 @@ from bot.values import Blocks, FactView, ItemView, Message, NoteView, RunView
 from bot.verdicts import ref, title
 
 CARD_ITEMS = 24
+CONFIDENT = 0.6  # below it the card asks for a role instead of asserting it
 TRANSCRIPT_SECTIONS = 3
 
 
@@ -42,7 +44,7 @@ def memo_card(note: NoteView, run: RunView | None) -> Message:
     heading = f"🎙️ {note_title(note, run)}"
     if note.duration is not None:
         heading += f" · {clock(note.duration)}"
-    transcript = transcript_sections(note.text)
+    transcript = transcript_sections(marked(note.text, note.unsure))
     return card(note, run, heading=heading, transcript=transcript)
 
 
@@ -65,9 +67,13 @@ def card(note: NoteView, run: RunView | None, *, heading: str, transcript: Block
     if unconfirmed(note):
         blocks.append(
             context(
-                "👂 as heard: nothing the run logged matches, so it counts as a fact once you confirm it."
+                "👂 as heard: it matches nothing the run logged, or was hard to hear; it counts as a fact once you confirm it."
             )
         )
+    hints = ["[…?] was hard to hear"] if note.unsure else []
+    hints += ["a role with ? is a guess: *Edit* sets it right"] if any(map(_guessed, said)) else []
+    if hints:
+        blocks.append(context(" · ".join(hints)))
     blocks.append(note_buttons(note))
     return fit(Message(text=card_text(note, run, said), blocks=blocks))
 
@@ -103,9 +109,15 @@ def item_words(item: ItemView) -> str:
     """One item: its role, the quoted sentence, when it was said, its facts."""
     when = f" `{clock(item.start_time)}`" if item.start_time is not None else ""
     edited = " _(edited)_" if item.source == "person" else ""
-    words = f"{bold(ROLES.get(item.role, ROLES['other']))}{when}{edited}\n“{line(item.text, 500)}”"
+    role = ROLES.get(item.role, ROLES["other"]) + ("?" if _guessed(item) else "")
+    words = f"{bold(role)}{when}{edited}\n“{line(item.text, 500)}”"
     facts = "  ".join(fact_words(fact) for fact in item.facts[:8])
     return f"{words}\n{facts}" if facts else words
+
+
+def _guessed(item: ItemView) -> bool:
+    """Whether the reading is too unsure of the role to assert it."""
+    return item.source == "model" and item.confidence < CONFIDENT
 
 
 def fact_words(fact: FactView) -> str:
@@ -198,6 +210,12 @@ def removed(note: NoteView) -> Message:
     """In place of a card whose note was removed."""
     text = "Removed: this is no note any more."
     return fit(Message(text=text, blocks=[context(f"{text} React with 📝 on the message to bring it back.")]))
+
+
+def memo_progress(share: float) -> Message:
+    """A long recording is being heard; its card takes this message's place."""
+    text = f"👂 Listening: {share:.0%} heard."
+    return fit(Message(text=text, blocks=[context(text)]))
 
 
 def waiting(position: int) -> Message:

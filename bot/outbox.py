@@ -142,6 +142,12 @@ def sent(session: Session, key: str) -> dict[str, Any] | None:
     return row.result if row else None
 
 
+def told(session: Session, key: str) -> bool:
+    """Whether a post of ours is out or on its way, so that only an edit can change what it says."""
+    query = select(Outbox.id).where(Outbox.key == key, col(Outbox.state).in_(("waiting", "sending", "sent")))
+    return session.exec(query).first() is not None
+
+
 def _said(message: Message) -> dict[str, Any]:
     said: dict[str, Any] = {"text": message.text}
     if message.blocks:

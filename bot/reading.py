@@ -1,5 +1,6 @@
 """Turns a note's text into structured rationale: read by the models, written with its facts, found by search, shown."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,16 +8,19 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from bot import notes, outbox, search_index
-from bot.note_messages import memo_card
+from bot.alignment import overlaps, unsure_spans
+from bot.note_messages import CONFIDENT, memo_card
 from bot.project_settings import ProjectSettings, settings_of
 from bot.views import note_view, run_view
+from nlp.terms import STOP_WORDS
 from nlp.values import Context, Embedder, RationaleExtractor, StatedFact, StatedItem
 from storage import run_queries, search
-from storage.memory import Fact, Note, RationaleItem
+from storage.memory import Correction, Fact, Note, RationaleItem
 from storage.tables import DatasetVersion, Person, Project, Run, Tag
 
-CONFIDENT = 0.6  # below it a typed reply gets no reaction and the card asks instead of asserting
 RUNS_IN_CONTEXT = 30
+CORRECTIONS_IN_CONTEXT = 50
+WORD = re.compile(r"[^\W\d_][\w-]{2,}")
 
 
 def read_note(
@@ -66,6 +70,8 @@ def read_note(
             for fact in item.facts:
                 session.add(_fact(note, None, fact, chosen))
     note.title, note.read_at = reading.title, now
+    if "progress" in (note.memo or {}):
+        note.memo = {name: kept for name, kept in (note.memo or {}).items() if name != "progress"}
     session.flush()
     search_index.index(session, [note_id])
     search.add_vectors(session, {note_id: vectors[0]})
@@ -79,7 +85,7 @@ def show(session: Session, note: Note, told: Sequence[StatedItem], *, now: datet
         return
     key = notes.CARD.format(note.id)
     if note.kind == "memo":
-        if outbox.sent(session, key):
+        if outbox.told(session, key):
             outbox.edit(session, key, note.channel_id, {"note": note.id}, now=now, urgent=True)
             return
         runs = notes.runs_of(session, note.id or 0)
@@ -120,20 +126,19 @@ def context_of(session: Session, note: Note) -> Context:
             )
         ),
         people=list(session.exec(select(Person.name).where(~col(Person.is_bot)).limit(200))),
-        words=list(
-            session.exec(
+        words=[
+            *_corrected_words(session, note.project_id),
+            *session.exec(
                 select(Tag.name)
                 .join(Run, col(Tag.run_id) == col(Run.id))
                 .where(Run.project_id == note.project_id)
                 .distinct()
-            )
-        ),
+            ),
+        ],
     )
 
 
 def _fact(note: Note, item: RationaleItem | None, fact: StatedFact, chosen: ProjectSettings) -> Fact:
-    # A number heard, not typed, that matches nothing logged is no fact until a person confirms it.
-    doubtful = note.kind == "memo" and fact.matches_log is False
     return Fact(
         note_id=note.id or 0,
         item_id=item.id if item else None,
@@ -143,7 +148,7 @@ def _fact(note: Note, item: RationaleItem | None, fact: StatedFact, chosen: Proj
         to_value=fact.to,
         unit=fact.unit,
         linked=fact.linked,
-        confirmed=not doubtful,
+        confirmed=not _doubtful(note, fact),
         start=fact.start,
         end=fact.end,
     )
@@ -154,3 +159,30 @@ def _spoken_at(note: Note, position: int) -> float | None:
     spans = (note.memo or {}).get("spans") or []
     before = [seconds for start, seconds in spans if start <= position]
     return before[-1] if before else None
+
+
+def _doubtful(note: Note, fact: StatedFact) -> bool:
+    """A number heard, not typed, that matches nothing logged, or that was hard to hear, is no fact until a person says so."""
+    caption = str((note.memo or {}).get("caption") or "")
+    if note.kind != "memo" or fact.start < len(caption) or fact.matches_log:
+        return False
+    hard = note.edited_at is None and overlaps(unsure_spans(note.memo), fact.start, fact.end)
+    return hard or any(character.isdigit() for character in fact.to or "")
+
+
+def _corrected_words(session: Session, project_id: int) -> list[str]:
+    """Words that people had to put right in this project's memos: listened for from now on."""
+    query = (
+        select(Correction.was, Correction.now)
+        .join(Note, col(Note.id) == col(Correction.note_id))
+        .where(Note.project_id == project_id, Note.kind == "memo")
+        .order_by(col(Correction.id).desc())
+        .limit(CORRECTIONS_IN_CONTEXT)
+    )
+    found: dict[str, None] = {}
+    for was, now_is in session.exec(query):
+        before = set(WORD.findall(str(was.get("text") or "").lower()))
+        for word in WORD.findall(str(now_is.get("text") or "")):
+            if before and word.lower() not in before and word.lower() not in STOP_WORDS:
+                found.setdefault(word)
+    return list(found)

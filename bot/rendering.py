@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from bot import notes, outbox, threads, together
 from bot.better import judge
-from bot.note_messages import memo_card, note_card
+from bot.note_messages import memo_card, memo_progress, note_card
 from bot.run_messages import project_board, run_ended, run_recovered
 from bot.values import Message
 from bot.views import note_view, run_view, run_views
@@ -30,6 +30,8 @@ def render(session: Session, spec: Mapping[str, Any], now: datetime) -> Message 
         note = session.get(Note, spec["note"])
         if note is None or note.deleted_at is not None:
             return None
+        if "progress" in (note.memo or {}):
+            return memo_progress(float((note.memo or {})["progress"]))
         about = notes.runs_of(session, note.id or 0)
         card = memo_card if note.kind == "memo" else note_card
         return card(

@@ -91,6 +91,7 @@ class NoteView:
     permalink: str | None = None
     items: Sequence[ItemView] = ()
     duration: float | None = None  # seconds of a memo
+    unsure: Sequence[tuple[int, int]] = ()  # stretches of its text that were hard to hear
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

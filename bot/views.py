@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session
 
+from bot.alignment import unsure_spans
 from bot.better import Goal, infer_goal, key_metric
 from bot.data_words import changed_since
 from bot.project_settings import ProjectSettings, settings_of
@@ -132,6 +133,7 @@ def note_view(bundle: NoteBundle) -> NoteView:
         permalink=note.permalink,
         items=tuple(item_view(item, bundle.facts) for item in bundle.items if item.role != "other"),
         duration=(note.memo or {}).get("duration"),
+        unsure=unsure_spans(note.memo) if note.edited_at is None else (),
     )
 
 

@@ -33,7 +33,10 @@ FACT = re.compile(r"\b(\w+) from (\S+) to (\S+?)[.,]?(?=\s|$)")
 
 
 class FakeTranscriber:
-    """Hears the words that the file itself holds; `gate` holds it up, `heard` counts how often it was asked."""
+    """Hears the words that the file itself holds; `gate` holds it up, `heard` counts how often it was asked.
+
+    A file that begins with LONG is told of at 40 %; words in round brackets are hard to hear.
+    """
 
     def __init__(self) -> None:
         self.heard = 0
@@ -48,20 +51,29 @@ class FakeTranscriber:
         language: str | None = None,
         progress: Progress | None = None,
     ) -> Transcript:
-        del context, progress
+        del context
         self.heard += 1
-        self.gate.wait(30)
         said = audio.read_bytes().decode("utf-8", "replace").strip()
+        if said.startswith("LONG") and progress:
+            progress(0.4)
+        self.gate.wait(30)
+        said = said.removeprefix("LONG").strip()
         if said == "NOISE":
             raise AudioError("it is no audio")
-        words = said.split()
+        spoken = said.split()
+        words = [word.strip("()") for word in spoken]
         return Transcript(
-            text=said,
+            text=" ".join(words),
             language=language or "en",
             duration=0.5 * len(words),
             words=tuple(
-                Word(text=word, start=place * 0.5, end=place * 0.5 + 0.4, probability=0.9)
-                for place, word in enumerate(words)
+                Word(
+                    text=word.strip("()"),
+                    start=place * 0.5,
+                    end=place * 0.5 + 0.4,
+                    probability=0.3 if word.startswith("(") else 0.9,
+                )
+                for place, word in enumerate(spoken)
             ),
             engine="fake",
             model="fake",
