@@ -52,6 +52,8 @@ class Asking:
     here: Run | None = None
     home: Project | None = None  # the project of the thread or channel
     with_models: bool = False
+    public: bool = False  # the answer is seen by everybody there
+    thread_ts: str | None = None
 
     def project_ids(self, command: Command | None = None) -> Sequence[int] | None:
         """Where to look: the project named, else everything seen; None for the operator's all."""
@@ -84,7 +86,8 @@ class Asking:
             group=str(group.value) if group else None,
             since=self._time(command, "since"),
             until=self._time(command, "until"),
-            tags=[str(each.value) for each in command.filters if each.key in ("tag", "domain")],
+            tags=[str(each.value) for each in command.filters if each.key == "tag"],
+            domains=[str(each.value) for each in command.filters if each.key == "domain"],
             numbers=[
                 NumberIs(
                     name=chosen.name(each.name or ""),
@@ -97,6 +100,14 @@ class Asking:
             ],
             words=command.text,
         )
+
+    def file_place(self) -> tuple[str, str | None]:
+        """Where a file goes that was asked for: with the answer, which for a private one is the asker's messages."""
+        if self.channel is None:
+            raise RunloreError("Ask for the file in Slack.")
+        if self.public or self.person is None or self.channel.startswith(DIRECT):
+            return self.channel, self.thread_ts
+        return direct_channel(self.services, self.person), None
 
     def _names(self, projects: Sequence[int] | None) -> ProjectSettings:
         """What params and metrics are called where one project is looked at."""
@@ -192,6 +203,12 @@ class Asking:
         if isinstance(told.value, timedelta):
             return self.now - told.value
         return datetime.combine(told.value, time(), UTC) if isinstance(told.value, date) else None
+
+
+def direct_channel(services: Services, person: Person) -> str:
+    """The conversation of somebody with the bot."""
+    opened = services.messenger.call("conversations.open", {"users": person.slack_id})
+    return str((opened.get("channel") or {}).get("id"))
 
 
 def sees_run(sight: Sight, run: Run) -> bool:

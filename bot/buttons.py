@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from bot import (
     commands,
+    compare_more,
     corrections,
     digest_status,
     files,
@@ -14,6 +15,7 @@ from bot import (
     notes,
     outbox,
     questions,
+    run_changes,
     runs,
 )
 from bot.answer_messages import answer_message
@@ -65,7 +67,10 @@ def _logs(tap: Tap) -> None:
 def _log_file(tap: Tap) -> None:
     run = tap.run()
     log_files.check(tap.session, tap.sight(), run)
-    log_files.share(tap.session, tap.services, run, channel=tap.channel, thread_ts=tap.thread_ts)
+    channel, thread_ts = tap.file_place()
+    log_files.share(tap.session, tap.services, run, channel=channel, thread_ts=thread_ts)
+    if channel != tap.channel:
+        tap.answer(Message(text="The output is in your messages with me."))
 
 
 def _like(tap: Tap) -> None:
@@ -213,13 +218,27 @@ def _share_compare(tap: Tap) -> None:
 
 def _diff(tap: Tap) -> None:
     ids = [tap.run(int(one)).id or 0 for one in tap.value.split(",") if one.isdigit()]
-    files.share_diff(tap.session, tap.services, ids, channel=tap.channel, thread_ts=tap.thread_ts)
+    channel, thread_ts = tap.file_place()
+    files.share_diff(tap.session, tap.services, ids, channel=channel, thread_ts=thread_ts)
+    if channel != tap.channel:
+        tap.answer(Message(text="The difference is in your messages with me."))
+
+
+def _delete(tap: Tap) -> None:
+    run = tap.run()
+    run_changes.check_owner(run, tap.sight())
+    ref = run_changes.remove(tap.session, run, now=tap.now)
+    tap.answer(Message(text=f"{escape(ref)} is deleted."), replace=True)
+
+
+def _more_of_comparison(tap: Tap) -> None:
+    ids = [tap.run(int(one)).id or 0 for one in tap.value.split(",") if one.isdigit()]
+    tap.answer(compare_more.more(tap.session, tap.services.messenger, ids))
 
 
 def _csv(tap: Tap) -> None:
     _, _, query = tap.value.partition(":")
-    words = query.partition(" ")[2]
-    tap.answer(_again(tap, f"export {words}"))
+    tap.answer(_again(tap, f"export {query.partition(' ')[2]}"))
 
 
 def _other_parent(tap: Tap) -> None:
@@ -326,7 +345,10 @@ ACTIONS: Mapping[str, Callable[[Tap], None]] = {
     "list_share": _share_list,
     "list_compare": _compare_ticked,
     "compare_share": _share_compare,
+    "run_delete": _delete,
+    "run_delete_not": _ignore,
     "compare_diff": _diff,
+    "compare_more": _more_of_comparison,
     "answer_more": _more_answers,
     "answer_compare": _compare_answers,
     "answer_good": _rate(good=True),

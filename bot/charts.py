@@ -50,6 +50,8 @@ Point = tuple[RunView, float, float]
 def curves(runs: Sequence[RunView], metric: str) -> bytes | None:
     """One metric of several runs over steps, the best marked; None where no run has two points."""
     figure, axes = canvas()
+    drawn: list[float] = []
+    goal: Goal | None = None
     for place, run in enumerate(runs[: len(COLOURS)]):
         points = [(step, value) for step, value in finite_curve(run, metric) if drawable(step, value)]
         if len(points) < 2:
@@ -60,15 +62,30 @@ def curves(runs: Sequence[RunView], metric: str) -> bytes | None:
             linewidth=1.8,
             label=known(f"#{run.number} {run.name}"),
         )
+        drawn += [value for _, value in points]
         goal = goal_of(run.metrics[metric]) if metric in run.metrics else None
         if goal:
             best = (min if goal == "min" else max)(points, key=lambda point: point[1])
             axes.plot(*best, "o", color=COLOURS[place], markersize=5)
     if not axes.has_data():
         return None
+    look_closer(axes, drawn, goal)
     for text in axes.legend(fontsize=8, frameon=False).get_texts():
         text.set_parse_math(False)
     return finished(figure, axes, x="step", y=metric)
+
+
+def look_closer(axes: Axes, values: Sequence[float], goal: Goal | None) -> None:
+    """Where it matters the lines lie close: the first, worst fifth is left out of the picture."""
+    ranked = sorted(values)
+    low, high = ranked[0], ranked[-1]
+    if goal == "max":
+        low = ranked[len(ranked) // 5]
+    elif goal == "min":
+        high = ranked[len(ranked) - 1 - len(ranked) // 5]
+    if goal and high > low:
+        room = (high - low) * 0.05
+        axes.set_ylim(low - room, high + room)
 
 
 def scatter(runs: Sequence[RunView], param: str, metric: str) -> bytes | None:
@@ -127,7 +144,7 @@ class Dot:
 def descent(dots: Sequence[Dot]) -> bytes:
     """Runs below each other, each with a line to the one it came from, its result and the reason beside it."""
     columns = max(dot.column for dot in dots) + 1
-    figure, axes = picture_of(8.4, max(1.6, ROW * len(dots) + 0.3))
+    figure, axes = picture_of(7.4, max(1.6, ROW * len(dots) + 0.3))
     for row, dot in enumerate(dots):
         if dot.parent is not None:
             source = dots[dot.parent].column
@@ -150,7 +167,7 @@ def descent(dots: Sequence[Dot]) -> bytes:
         )
         for text, place, size, weight, colour in zip(
             dot.words,
-            (-0.3, 3.9, 6.7),
+            (-0.3, 3.6, 6.2),
             (9, 9, 8),
             ("bold", "normal", "normal"),
             ("black", "black", "#555555"),
@@ -166,7 +183,7 @@ def descent(dots: Sequence[Dot]) -> bytes:
                 color=colour,
                 parse_math=False,
             )
-    axes.set_xlim(-0.6, columns + 13.2)
+    axes.set_xlim(-0.6, columns + 12)
     axes.set_ylim(-len(dots) + 0.4, 0.6)
     axes.axis("off")
     return finished_picture(figure)

@@ -13,6 +13,7 @@ from bot import (
     logins,
     notes,
     reports,
+    run_changes,
     run_commands,
     runs,
     search_index,
@@ -75,6 +76,8 @@ def answer(
         here=here,
         home=home,
         with_models=with_models,
+        public=public,
+        thread_ts=thread.ts if thread else None,
     )
     try:
         command = parse(text, here=_ref(session, asking) if here else None)
@@ -178,8 +181,10 @@ def _logs(asking: Asking, command: Command) -> Message:
     log_files.check(asking.session, asking.sight, run)
     mode = command.options[0] if command.options else "tail"
     if mode == "file":
-        log_files.share(asking.session, asking.services, run, channel=asking.channel, thread_ts=None)
-        return Message(text=f"The whole output of {escape(view.ref)} is on its way.")
+        place, thread_ts = asking.file_place()
+        log_files.share(asking.session, asking.services, run, channel=place, thread_ts=thread_ts)
+        where = "here" if place == asking.channel else "in your messages with me"
+        return Message(text=f"The whole output of {escape(view.ref)} is {where}.")
     lines = (
         grep_log(asking.session, run.id or 0, command.text)
         if mode == "grep"
@@ -335,6 +340,9 @@ HANDLERS: Mapping[str, Handler] = {
     "prioritise": run_commands.prioritise,
     "settings": settings_changes.command,
     "report": reports.command,
+    "rename": run_changes.rename,
+    "restate": run_changes.restate,
+    "delete": run_changes.ask_to_delete,
     "export": run_commands.export,
     "help": _help,
 }

@@ -45,9 +45,9 @@ def comparison(c: Comparison) -> Message:
     """The answer to `compare`."""
     blocks: Blocks = [section(summary(c))]
     rows = two_sided(c) if len(c.columns) == 2 else many_sided(c)
-    names = " and ".join(column.label for column in c.columns[:3])
+    names = listed([column.label for column in c.columns])
     if len(rows) > 1:
-        caption = flat(f"What differs between {names}{' …' if len(c.columns) > 3 else ''}", 150)
+        caption = flat(f"What differs between {names}", 150)
         blocks.append(
             {"type": "data_table", "caption": caption, "page_size": min(20, len(rows) - 1), "rows": rows}
         )
@@ -70,10 +70,18 @@ def comparison(c: Comparison) -> Message:
         blocks.append(context(moved))
     blocks += rationale(c)
     ids = ",".join(str(ident) for ident in c.run_ids)
-    buttons = [button("Share", "compare_share", ids), button("⭐", "compare_like", ids)]
+    buttons = [button("Share", "compare_share", ids), button("More", "compare_more", ids)]
     if any(column.run.code for column in c.columns):
         buttons.append(button("Diff", "compare_diff", ids))
+    buttons.append(button("⭐", "compare_like", ids))
     return fit(Message(text=escape(verdict(c)), blocks=[*blocks, actions(*buttons)]))
+
+
+def listed(labels: Sequence[str]) -> str:
+    """#1, #2 and #3; #1, #2, #3 and 2 more."""
+    shown, more = list(labels[:4]), len(labels) - 4
+    last = f"{more} more" if more > 0 else shown.pop()
+    return f"{', '.join(shown)} and {last}" if shown else last
 
 
 def verdict(c: Comparison) -> str:

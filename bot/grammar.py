@@ -15,7 +15,8 @@ from bot.grammar_text import Token, prepare, tokens
 MAIN = ("list", "show", "compare", "who", "note", "digest")
 MORE = (
     "now", "logs", "best", "tree", "tag", "fork", "link", "like", "value", "baseline", "connect", "mute",
-    "archive", "prioritise", "settings", "report", "export", "iam", "login", "help", "search",
+    "archive", "prioritise", "settings", "report", "rename", "restate", "delete",
+    "export", "iam", "login", "help", "search",
 )  # fmt: skip
 COMMANDS = (*MAIN, *MORE)
 ALIASES = {
@@ -374,6 +375,9 @@ READERS: dict[str, Callable[[str, str, RunName | None], Command]] = {
     "like": read_on_run,
     "value": read_on_run,
     "baseline": read_on_run,
+    "rename": read_on_run,
+    "restate": read_on_run,
+    "delete": read_on_run,
     "help": read_words,
     "iam": read_words,
     "login": read_words,

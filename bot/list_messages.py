@@ -9,6 +9,7 @@ from bot.blocks import (
     actions,
     bold,
     button,
+    checkboxes,
     clip,
     code,
     code_block,
@@ -54,11 +55,13 @@ def run_list(
     first = f"{ref(runs[0])} {runs[0].state}"
     text = f"{escape(heading)}: {count(len(runs), 'run')}, first {escape(first)}"
     of = f"  page {page} of {pages}" if pages > 1 else ""
-    blocks: Blocks = [section(f"{bold(escape(heading))}{of}"), *packed([list_row(run) for run in runs])]
+    blocks: Blocks = [section(f"{bold(escape(heading))}{of}")]
     buttons = list_buttons(query, page, pages) if query is not None else []
-    if len(runs) > 1:
-        blocks.append(chooser(runs[:PAGE]))
-        buttons.insert(0, button("Compare ticked", "list_compare", "ticked"))
+    if 1 < len(runs) <= PAGE:
+        blocks += [section(list_row(run), accessory=box(run)) for run in runs]
+        buttons.insert(0, button("Compare", "list_compare", "ticked", style="primary"))
+    else:
+        blocks += packed([list_row(run) for run in runs])
     return fit(Message(text=text, blocks=[*blocks, actions(*buttons)]))
 
 
@@ -74,14 +77,9 @@ def list_buttons(query: str, page: int, pages: int) -> list[Block]:
     ]
 
 
-def chooser(runs: Sequence[RunView]) -> Block:
-    """Check boxes, one a run."""
-    options = [option(f"#{run.number} {flat(run.name, 40)}", str(run.id)) for run in runs]
-    return {
-        "type": "actions",
-        "block_id": "list_chosen",
-        "elements": [{"type": "checkboxes", "action_id": "list_choose", "options": options}],
-    }
+def box(run: RunView) -> Block:
+    """The check box of a row."""
+    return checkboxes("list_choose", [option(f"#{run.number}", str(run.id))])
 
 
 def list_row(run: RunView) -> str:
@@ -98,7 +96,7 @@ def list_row(run: RunView) -> str:
     if run.notes:
         latest = run.notes[-1]
         details.append(f"📝 {line(latest.title or latest.text, 80)}")
-    return " · ".join(words) + (f"\n      {' · '.join(details)}" if details else "")
+    return " · ".join(words) + (f"\n{' · '.join(details)}" if details else "")
 
 
 def run_show(run: RunView, *, now: datetime) -> Message:

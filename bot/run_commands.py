@@ -9,6 +9,7 @@ from bot.asking import Asking
 from bot.blocks import bold, code_block, context, escape, fit, line, section
 from bot.errors import RunloreError
 from bot.grammar import Command, GrammarError
+from bot.numbers import count
 from bot.pictures import picture
 from bot.tree import drawn, grown, tree_message
 from bot.values import Message
@@ -120,12 +121,13 @@ def mute(asking: Asking, command: Command) -> Message:
 
 
 def export(asking: Asking, command: Command) -> Message:
-    """Runs as a CSV file, in the channel where it was asked for."""
-    if asking.channel is None:
-        raise RunloreError("Ask for the file in Slack.")
+    """Runs as a CSV file: with the answer, so for a private one in the asker's messages."""
+    place, thread_ts = asking.file_place()
     ids, total = page_of_runs(asking.session, asking.filter(command), limit=files.MOST_RUNS)
-    files.share_csv(asking.session, asking.services, ids, channel=asking.channel, thread_ts=None)
-    text = f"{total} runs as CSV."
+    files.share_csv(asking.session, asking.services, ids, channel=place, thread_ts=thread_ts)
+    text = f"{count(total, 'run')} as CSV" + (
+        "." if place == asking.channel else ", in your messages with me."
+    )
     return Message(
         text=text, blocks=[section(text), context("Narrow it with filters: `export since:2w by:@ana`.")]
     )

@@ -119,19 +119,21 @@ def _results(story: Story) -> list[Block]:
         heading.append(f"⭐ {_run(run)} {code(name, 60)} {bold(value)}")
     for run, image in story.liked_images:
         heading.append(f"⭐ {_run(run)} {link(image.location, line(image.name, 80))}")
-    drawn = 0
+    drawn: set[tuple[int, str]] = set()
     rows = heading
     for result in story.results:
         rows.append(_sentence(result.line))
         rows += [f"🖼️ {link(image.location, line(image.name, 80))}" for image in result.images]
         if result.lacks_picture:
             rows.append("🖼️ _a picture is missing here_")
-        if not result.curves or result.metric is None:
+        shown = (result.line.run.id, result.metric or "")
+        if not result.curves or result.metric is None or shown in drawn:
             continue
-        block = native_chart(result) if drawn < CHARTS else None
+        block = native_chart(result) if len(drawn) < CHARTS else None
+        drawn.add(shown)
         if block is not None:
             blocks += [*packed(rows), block]
-            rows, drawn = [], drawn + 1
+            rows = []
         else:
             rows.append(f"{code(result.metric, 60)} {_bars(result)}")
     found = [*blocks, *packed(rows)]
@@ -196,9 +198,11 @@ def _sections(story: Story, *, files: bool) -> Iterator[tuple[str, list[str]]]:
         f"- {ref(run)}: [{_plain(image.name)}]({_address(image.location)})"
         for run, image in story.liked_images
     ]
+    drawn: set[str] = set()
     for result in story.results:
         came.append(_md(result.line))
-        if result.curves and result.metric:
+        if result.curves and result.metric and curve_name(story, result) not in drawn:
+            drawn.add(curve_name(story, result))
             shown = f"{_plain(result.metric)} of {ref(result.line.run)}"
             picture = f"![{shown}]({curve_name(story, result)})"
             came += ["", f"  {picture}", ""] if files else [f"  - {shown}: {_bars(result)}"]

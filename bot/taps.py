@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from bot.asking import sees_run, sight_of
+from bot.asking import direct_channel, sees_run, sight_of
 from bot.blocks import modal, section
 from bot.errors import NotFound
 from bot.sight import Sight
@@ -66,8 +66,7 @@ class Tap:
         """Where a file goes: beside the message, or where only its presser sees that, to their direct messages."""
         if self.channel and not (self.body.get("container") or {}).get("is_ephemeral"):
             return self.channel, self.thread_ts
-        opened = self.services.messenger.call("conversations.open", {"users": self.person.slack_id})
-        return str((opened.get("channel") or {}).get("id")), None
+        return direct_channel(self.services, self.person), None
 
     def open(self, view: Mapping[str, Any]) -> None:
         """Open a form."""

@@ -79,7 +79,9 @@ def play(bot: RunningBot) -> dict[str, str]:
     bot.settle(seconds=120)
     team.train("calm-lynx", 0.921, config={"lr": 3e-4, "warmup": 0, **PLAIN}, tags=["baseline"])
     first = str(bot.message(VISION, "calm-lynx", user=ANA)["ts"])
-    space.reply(ANA, VISION, first, "I think the learning rate is too high at the start. Next we try a warmup.")
+    space.reply(
+        ANA, VISION, first, "I think the learning rate is too high at the start. Next we try a warmup."
+    )
     space.command(ANA, VISION, "/runs", "baseline 1")
     team.train(
         "brave-otter",
@@ -92,9 +94,16 @@ def play(bot: RunningBot) -> dict[str, str]:
     memo = ROOT / "examples" / "memo.m4a"
     space.upload_memo(ANA, VISION, memo, thread_ts=threads["otter"])
     bot.reply(VISION, threads["otter"], "🎙")
-    space.reply(BEN, VISION, threads["otter"], "Val acc went up to 0.942, so we keep it. See the attached confusion matrix.")
+    space.reply(
+        BEN,
+        VISION,
+        threads["otter"],
+        "Val acc went up to 0.942, so we keep it. See the attached confusion matrix.",
+    )
     team.train("shy-heron", 0.931, who=BEN, config={"lr": 1e-4, "warmup": 500, **PLAIN, "dropout": 0.3}, fork_of="vision/2")  # fmt: skip
-    for place, (lr, smoothing) in enumerate(((1e-4, 0.0), (1e-4, 0.1), (5e-5, 0.0), (5e-5, 0.1), (2e-5, 0.1))):
+    for place, (lr, smoothing) in enumerate(
+        ((1e-4, 0.0), (1e-4, 0.1), (5e-5, 0.0), (5e-5, 0.1), (2e-5, 0.1))
+    ):
         best = 0.938 + 0.012 * (smoothing > 0) + 0.004 * (lr == 5e-5) - 0.02 * (lr == 2e-5)
         team.train(
             f"sweep-{place + 1}",

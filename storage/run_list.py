@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, true
 from sqlmodel import Session, col, func, or_, select
 
-from storage.tables import MetricSummary, Param, Run, Tag
+from storage.tables import MetricSummary, Param, Project, Run, Tag
 
 Op = Literal["=", "!=", "<", "<=", ">", ">="]
 
@@ -36,6 +36,9 @@ class RunFilter:
     since: datetime | None = None
     until: datetime | None = None
     tags: Sequence[str] = ()
+    domains: Sequence[
+        str
+    ] = ()  # kinds of application: a tag, a param `domain` or `task`, a word of the project
     numbers: Sequence[NumberIs] = ()
     words: str = ""
 
@@ -81,6 +84,7 @@ def _conditions(which: RunFilter) -> list[ColumnElement[bool]]:
         found.append(
             select(Tag.run_id).where(Tag.run_id == Run.id, func.lower(Tag.name) == tag.lower()).exists()
         )
+    found += [_domain(domain) for domain in which.domains]
     for number in which.numbers:
         found.append(_number(number))
     if which.words:
@@ -96,10 +100,28 @@ def _conditions(which: RunFilter) -> list[ColumnElement[bool]]:
     return found
 
 
+def _words() -> Any:  # noqa: ANN401  an expression
+    """A param's value as one would type it."""
+    return func.lower(col(Param.value).op("#>>")(cast([], ARRAY(Text))))
+
+
+def _domain(domain: str) -> ColumnElement[bool]:
+    tag = select(Tag.run_id).where(Tag.run_id == Run.id, func.lower(Tag.name) == domain.lower())
+    param = select(Param.run_id).where(
+        Param.run_id == Run.id,
+        func.lower(col(Param.name)).in_(("domain", "task", "application")),
+        _words() == domain.lower(),
+    )
+    project = select(Project.id).where(
+        Project.id == Run.project_id, col(Project.name).icontains(domain, autoescape=True)
+    )
+    return or_(tag.exists(), param.exists(), project.exists())
+
+
 def _number(number: NumberIs) -> Any:  # noqa: ANN401  a condition
     """A param of that name (or last part of a nested name), else a metric's best or last value."""
     if isinstance(number.value, str):
-        value = func.lower(col(Param.value).op("#>>")("{}"))
+        value = _words()
         holds = value == number.value.lower()
         found = _param(number).where(holds).exists()
         return ~found if number.op == "!=" else found

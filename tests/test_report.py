@@ -5,10 +5,10 @@ from typing import Any
 
 from local_workspace import ANA, BEN, GENERAL, SECRET, VISION, LocalWorkspace, default_config
 from running_bot import RunningBot, running_bot, shown
-from sqlmodel import select
+from sqlmodel import col, select
 
 from storage.database import Database
-from storage.tables import Like
+from storage.tables import Like, Project, Run
 
 Json = dict[str, Any]
 PNG = bytes.fromhex(
@@ -39,9 +39,10 @@ def report(bot: RunningBot, project: str, words: str, *, who: str = ANA, channel
     return told
 
 
-def likes(bot: RunningBot, kind: str) -> list[Like]:
+def likes(bot: RunningBot, project: str, kind: str) -> list[Like]:
     with bot.services.database.session() as session:
-        return list(session.exec(select(Like).where(Like.kind == kind)))
+        query = select(Like).join(Run, col(Run.id) == col(Like.run_id)).join(Project)
+        return list(session.exec(query.where(Project.name == project, Like.kind == kind)))
 
 
 def test_without_any_like_the_story_comes_from_the_notes(bot: RunningBot) -> None:
@@ -78,14 +79,14 @@ def test_likes_choose_what_is_told(bot: RunningBot) -> None:
     bot.workspace.command(ANA, VISION, "/runs", "like story-liked/2 val_acc")
     bot.whisper(ANA, VISION, "story-liked/2, val_acc, is liked")
     bot.settle()
-    assert [like.kind for like in likes(bot, "artifact")] == ["artifact"]
+    assert [like.kind for like in likes(bot, "story-liked", "artifact")] == ["artifact"]
     said = shown(report(bot, "story-liked", "from 3 likes"))
     assert "We keep it." in said
     assert "matrix.png" in said
     assert "`val_acc` 0.93" in said
     assert "Chatter" not in said
     bot.workspace.unreact(BEN, VISION, image, "star")
-    bot.wait(lambda: not likes(bot, "artifact"), "the like to go")
+    bot.wait(lambda: not likes(bot, "story-liked", "artifact"), "the like to go")
     bot.workspace.command(ANA, VISION, "/runs", "like story-liked/2 nonsense")
     bot.whisper(ANA, VISION, "nothing called “nonsense”")
 
@@ -95,13 +96,13 @@ def test_a_comparison_and_a_card_are_liked_by_button_and_reaction(bot: RunningBo
     bot.workspace.reply(ANA, VISION, second, "@runlore compare with #1")
     compared = bot.reply(VISION, second, "beats")
     bot.workspace.react(BEN, VISION, compared["ts"], "star")
-    bot.wait(lambda: likes(bot, "chart"), "the chart's like")
+    bot.wait(lambda: likes(bot, "story-chart", "chart"), "the chart's like")
     bot.workspace.click(ANA, VISION, compared["ts"], "⭐")
-    bot.wait(lambda: len(likes(bot, "chart")) == 2, "the button's like")
+    bot.wait(lambda: len(likes(bot, "story-chart", "chart")) == 2, "the button's like")
     bot.workspace.upload_memo(ANA, VISION, "audio_message.m4a", content=b"We keep it.", thread_ts=second)
     card = bot.reply(VISION, second, "🎙")
     bot.workspace.click(ANA, VISION, card["ts"], "⭐")
-    bot.wait(lambda: likes(bot, "note"), "the note's like")
+    bot.wait(lambda: likes(bot, "story-chart", "note"), "the note's like")
     said = shown(report(bot, "story-chart", "from 3 likes"))
     assert "story-chart/1" in said
     assert "story-chart/2" in said
