@@ -1,11 +1,16 @@
 """`runlore-bot`: the operator's command line."""
 
+import json
+from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import OperationalError
 
 from bot import cli_eval, cli_operate, cli_text, doctor, tokens
 from bot.demo import play
@@ -14,6 +19,7 @@ from bot.home import open_database
 from bot.serve import Role, local_page
 from bot.serve import serve as run_serve
 from bot.settings import Settings
+from bot.wire import ProjectName
 from bot.wiring import utc_now
 from nlp.values import AudioError, ModelError
 from storage.embedded import EmbeddedPostgresError
@@ -45,23 +51,40 @@ app.command("forget")(cli_operate.forget)
 def main() -> None:
     """Run the command line; what can go wrong is said in a line, not in a traceback."""
     try:
-        app()
+        app(prog_name="runlore-bot")
     except (RunloreError, EmbeddedPostgresError, ModelError, AudioError) as error:
-        console.print(f"[red]runlore-bot:[/] {error}", markup=True)
-        raise SystemExit(1) from None
+        _end_with(str(error))
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        _end_with("; ".join(f"{_setting(each['loc'])}: {each['msg']}" for each in error.errors()))
+    except OperationalError as error:
+        said = str(error.orig).splitlines()[0]
+        _end_with(f"the database does not answer: {said}. `runlore-bot doctor` tells more.")
+    except OSError as error:
+        _end_with(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _end_with(words: str) -> None:
+    console.print(f"[red]runlore-bot:[/] {escape(words)}", soft_wrap=True)
+    raise SystemExit(1) from None
+
+
+def _setting(place: tuple[int | str, ...]) -> str:
+    """A field as it stands in the environment."""
+    name = str(place[0]).upper()
+    return name if name.startswith(("SLACK_", "RUNLORE_")) else f"RUNLORE_{name}"
 
 
 @app.command()
 def serve(
-    role: Annotated[str, typer.Option(help="all, web, worker or scheduler")] = "all",
+    role: Annotated[Role, typer.Option(help="Which part this process is.")] = "all",
     queues: Annotated[
         list[str] | None, typer.Option(help="Only these queues: posts, general, speech")
     ] = None,
     follow_parent: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the bot. Without Slack credentials it brings its own workspace."""
-    if role not in ("all", "web", "worker", "scheduler"):
-        raise typer.BadParameter("choose all, web, worker or scheduler", param_hint="--role")
 
     def ready(settings: Settings) -> None:
         if role == "all":
@@ -71,7 +94,7 @@ def serve(
 
     run_serve(
         Settings(),
-        role=cast(Role, role),
+        role=role,
         queues=tuple(queues or ()),
         follow_parent=follow_parent,
         ready=ready,
@@ -102,30 +125,39 @@ def create_token(
     project: Annotated[str, typer.Option(help="The project it reports to.")],
     label: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="write, read (default: both)")] = None,
-    days: Annotated[int | None, typer.Option(help="Expires after so many days.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Expires after so many days.")] = None,
 ) -> None:
     """A new token; it is shown this once."""
     scopes = tuple(scope or ("write", "read"))
     if unknown := set(scopes) - {"write", "read"}:
         raise typer.BadParameter(f"unknown scope {', '.join(unknown)}", param_hint="--scope")
+    try:
+        name = TypeAdapter(ProjectName).validate_python(project)
+    except ValidationError:
+        rule = "a project's name has 1 to 100 characters, none of / # @ < >"
+        raise typer.BadParameter(rule, param_hint="--project") from None
     with open_database(Settings()) as database, database.session() as session:
-        found, _ = take_project(session, project, now=utc_now())
+        found, _ = take_project(session, name, now=utc_now())
         lasts = timedelta(days=days) if days else None
         token = tokens.create(session, now=utc_now(), project=found, scopes=scopes, label=label, lasts=lasts)
     typer.echo(token)
 
 
 @token_app.command("list")
-def list_tokens() -> None:
+def list_tokens(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """Tokens that are valid, by their first characters."""
-    table = Table("number", "begins with", "label", "scopes", "created", "expires", "last used")
     with open_database(Settings()) as database, database.session() as session:
-        for row in tokens.listed(session):
-            dates = [
-                f"{at:%Y-%m-%d %H:%M}" if at else "–"
-                for at in (row.created_at, row.expires_at, row.last_used_at)
-            ]
-            table.add_row(str(row.id), row.hint, row.label or "", " ".join(row.scopes), *dates)
+        rows = tokens.listed(session)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], default=str))
+        return
+    table = Table("number", "begins with", "whose", "label", "scopes", "created", "expires", "last used")
+    for row in rows:
+        days = [f"{at:%Y-%m-%d}" if at else "–" for at in (row.created, row.expires, row.last_used)]
+        words = (row.hint, row.project or row.person or "", row.label or "", " ".join(row.scopes))
+        table.add_row(str(row.number), *map(escape, words), *days)
     Console().print(table)
 
 

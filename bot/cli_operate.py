@@ -15,7 +15,7 @@ from bot.home import open_database
 from bot.settings import Settings
 from bot.wiring import utc_now
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def migrate() -> None:

@@ -1,5 +1,6 @@
 """The command line's speech and text: analyse, transcribe, import, ask and digest on one home, offline, without Slack."""
 
+import io
 import json
 import sys
 import time
@@ -7,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -29,7 +30,7 @@ from nlp.normalise import normalise
 from nlp.values import AudioError, Context, Embedder, Reading
 from storage.database import Database
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def analyze(
@@ -95,12 +96,13 @@ def transcribe(
             with _bar() as bar:
                 task = bar.add_task(file.name, total=1.0)
                 heard = transcriber.transcribe(file, language=language, progress=partial(_advance, bar, task))
-        except AudioError as problem:
+        except (AudioError, OSError) as problem:
             failed += 1
+            words = f"Cannot be read: {problem.strerror}." if isinstance(problem, OSError) else str(problem)
             if jsonl:
-                _out({"file": str(file), "error": str(problem)})
+                _out({"file": str(file), "error": words})
             else:
-                console.print(f"{file}: {problem}")
+                console.print(f"{file}: {words}")
             continue
         text = normalise(heard.text, Context()).text
         if jsonl:
@@ -134,9 +136,11 @@ def import_file(
         bring_in(file)
         return
     settings = Settings()
-    with file.open(encoding="utf-8") as lines:
-        total = sum(1 for _ in lines)
-    with open_database(settings) as database, _bar() as bar, file.open(encoding="utf-8") as lines:
+    with file.open("rb") as raw:
+        total = sum(1 for _ in raw)
+    # What is no UTF-8 comes in as surrogates: its line is named, the others are taken.
+    text = partial(file.open, encoding="utf-8", errors="surrogateescape")
+    with open_database(settings) as database, _bar() as bar, text() as lines:
         task = bar.add_task("notes", total=total)
         result = import_notes(database.session, lines, now=utc_now(), progress=partial(_advance, bar, task))
         embedder = Models(settings).embedder
@@ -183,8 +187,8 @@ def ask(
 
 def digest(
     project: Annotated[str | None, typer.Argument(help="A project; without it, all.")] = None,
-    days: Annotated[int, typer.Option(help="How far back.")] = 1,
-    depth: Annotated[str, typer.Option(help="brief, full or manager")] = "brief",
+    days: Annotated[int, typer.Option(min=1, help="How far back.")] = 1,
+    depth: Annotated[Literal["brief", "full", "manager"], typer.Option(help="How much of it.")] = "brief",
 ) -> None:
     """What moved: runs, bests, decisions, problems and open next steps."""
     with open_database(Settings()) as database, database.read_session() as session:
@@ -193,13 +197,16 @@ def digest(
 
 def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """JSON objects with their line number; what is none is named and skipped."""
+    if isinstance(lines, io.TextIOWrapper):
+        lines.reconfigure(encoding="utf-8", errors="surrogateescape")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
+            json.dumps(row, ensure_ascii=False).encode()  # half characters: nothing could read or print them
         except ValueError:
-            console.print(f"line {number}: not JSON, skipped")
+            console.print(f"line {number}: not JSON in UTF-8, skipped")
             continue
         if isinstance(row, dict):
             yield number, row
@@ -217,5 +224,10 @@ def _out(row: dict[str, Any]) -> None:
 
 
 def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,15 +1,16 @@
 """The demo: a real story with real training, played by two people through the whole product."""
 
+import fcntl
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from bot.home import open_database
 from bot.people import by_slack_id
 from bot.settings import Settings
 from bot.wiring import utc_now
+from storage.embedded_place import create_home, empty_home
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ANA, BEN = "U0ANA", "U0BEN"
@@ -44,6 +46,7 @@ class Story:
     keyboard: Keyboard
     tokens: Mapping[str, str]
     missing: list[str] = field(default_factory=list)
+    trainings: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def expect(self, what: str, found: object) -> None:
         """Note whether an expected message came."""
@@ -62,27 +65,45 @@ class Story:
         command = [sys.executable, str(EXAMPLES / "train_digits.py"), *options]
         console.print(f"[dim]{name}$ python examples/train_digits.py {' '.join(options)}[/]")
         quiet = subprocess.DEVNULL
-        return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)  # noqa: S603
+        training = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)  # noqa: S603
+        self.trainings.append(training)
+        return training
 
 
 def play(settings: Settings, *, once: bool) -> int:
     """Play the story in a fresh home; the number of the process's exit. Without `once` it stays up to be tried."""
     home = Path(tempfile.mkdtemp(prefix="runlore-demo-")) if once else Path.cwd() / ".demo"
-    if not once and home.exists():
-        shutil.rmtree(home)
-    settings = settings.model_copy(
-        update={
-            "home": home,
-            "database_url": None,
-            "slack_bot_token": None,
-            "port": _free_port(settings.port),
-            "workspace_port": _free_port(settings.workspace_port),
-            "public_url": None,
-        }
-    )
+    with _alone(home):
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal ends it like Ctrl-C
+            signal.signal(number, signal.default_int_handler)
+        settings = settings.model_copy(
+            update={
+                "home": home,
+                "database_url": None,
+                "slack_bot_token": None,
+                "port": _free_port(settings.port),
+                "workspace_port": _free_port(settings.workspace_port),
+                "public_url": None,
+            }
+        )
+        try:
+            return _perform(settings, once=once)
+        except KeyboardInterrupt:
+            console.print("Goodbye.")
+            return 130 if once else 0
+        finally:
+            if once:
+                empty_home(home)
+                home.rmdir()
+
+
+def _perform(settings: Settings, *, once: bool) -> int:
+    """Start the bot, play the acts, and stay until Ctrl-C or judge what came; the bot ends with it."""
     bot = _start_bot(settings)
+    trainings: list[subprocess.Popen[bytes]] = []
     try:
         story = _set_stage(settings, bot)
+        trainings = story.trainings
         started = time.monotonic()
         for act in (_baseline, _lower_rate, _trouble, _questions):
             act(story)
@@ -90,14 +111,27 @@ def play(settings: Settings, *, once: bool) -> int:
         if once:
             return _close(story)
         _invite(story)
-        bot.wait()
-    except KeyboardInterrupt:
-        console.print("Goodbye.")
+        raise RunloreError(f"The bot ended ({bot.wait()}); see {settings.home / 'bot.log'}")
     finally:
+        for training in trainings:
+            training.terminate()
         _stop(bot)
-        if once:
-            shutil.rmtree(home, ignore_errors=True)
-    return 0
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """The demo's own directory, empty: a second demo in it would take the database from under the first."""
+    home.mkdir(mode=0o700, exist_ok=True)
+    held = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        empty_home(home)
+        create_home(home)
+        yield
+    except BlockingIOError:
+        raise RunloreError(f"A demo already runs in {home}: use that one, or end it with Ctrl-C.") from None
+    finally:
+        os.close(held)
 
 
 def _start_bot(settings: Settings) -> "subprocess.Popen[bytes]":
@@ -115,7 +149,6 @@ def _start_bot(settings: Settings) -> "subprocess.Popen[bytes]":
         "RUNLORE_URL",
     ):
         environment.pop(name, None)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (settings.home / "bot.log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "bot.cli", "serve"],

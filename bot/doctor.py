@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import text
@@ -66,9 +67,9 @@ def report(settings: Settings, console: Console, *, as_json: bool, only_slack: b
         findings.append(finding)
         if not as_json:
             sign = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-            console.print(f"{sign} {finding.name}: {finding.seen}")
+            console.print(f"{sign} {escape(f'{finding.name}: {finding.seen}')}", soft_wrap=True)
             if not finding.ok and finding.mend:
-                console.print(f"  → {finding.mend}")
+                console.print(f"  → {escape(finding.mend)}", soft_wrap=True)
     if as_json:
         Console().print_json(json.dumps([asdict(finding) for finding in findings]))
     return 0 if all(finding.ok for finding in findings) else 1
@@ -98,10 +99,12 @@ def _temporary_workspace(settings: Settings) -> Iterator[tuple[Settings, Finding
     try:
         ready, process = with_workspace(settings)
     except RunloreError as error:
-        yield (
-            settings,
-            Finding(name="workspace", ok=False, seen=str(error), mend="Set RUNLORE_WORKSPACE_PORT."),
-        )
+        yield settings, Finding(name="workspace", ok=False, seen=str(error))
+        return
+    except OSError as error:
+        mend = "Set RUNLORE_HOME to a directory that you can write to, with room on its disk."
+        seen = f"{error.filename or settings.home}: {error.strerror}"
+        yield settings, Finding(name="home", ok=False, seen=seen, mend=mend)
         return
     try:
         yield ready, None

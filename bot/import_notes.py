@@ -98,7 +98,10 @@ def _parse(batch: Sequence[tuple[int, str]], bad: list[BadLine]) -> Iterator[Lin
         if not text.strip():
             continue
         try:
+            text.encode()
             yield Line.model_validate(json.loads(text.replace("\\u0000", "")))
+        except UnicodeEncodeError as error:
+            bad.append(BadLine(number=number, reason=f"no UTF-8 at character {error.start + 1}"))
         except json.JSONDecodeError as error:
             bad.append(BadLine(number=number, reason=f"no JSON: {error.msg} at character {error.pos + 1}"))
         except ValidationError as error:

@@ -16,6 +16,7 @@ from slack_sdk.errors import SlackClientError
 
 from bot.errors import RunloreError
 from bot.settings import Settings
+from storage.embedded_place import create_home
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def with_workspace(settings: Settings) -> tuple[Settings, subprocess.Popen[bytes
 
     The workspace is its own process, as Slack would be: it outlives a bot that is killed, and is found again.
     """
+    create_home(settings.home)
     folder = settings.home / "workspace"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config_file = folder / "workspace.json"

@@ -73,16 +73,50 @@ def check(session: Session, header: str | None, *, scope: str, now: datetime) ->
     )
 
 
-def listed(session: Session) -> list[ApiToken]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """A token as its owner knows it again; its characters are not kept."""
+
+    number: int
+    hint: str
+    project: str | None
+    person: str | None
+    label: str | None
+    scopes: tuple[str, ...]
+    created: datetime
+    expires: datetime | None
+    last_used: datetime | None
+
+
+def listed(session: Session) -> list[Listed]:
     """Every token that was not revoked, oldest first."""
-    return list(
-        session.exec(select(ApiToken).where(col(ApiToken.revoked_at).is_(None)).order_by(col(ApiToken.id)))
+    query = (
+        select(ApiToken, Project.name, Person.name)
+        .join(Project, col(ApiToken.project_id) == col(Project.id), isouter=True)
+        .join(Person, col(ApiToken.person_id) == col(Person.id), isouter=True)
+        .where(col(ApiToken.revoked_at).is_(None))
+        .order_by(col(ApiToken.id))
     )
+    return [
+        Listed(
+            number=row.id or 0,
+            hint=row.hint,
+            project=project,
+            person=person,
+            label=row.label,
+            scopes=tuple(row.scopes),
+            created=row.created_at,
+            expires=row.expires_at,
+            last_used=row.last_used_at,
+        )
+        for row, project, person in session.exec(query)
+    ]
 
 
 def revoke(session: Session, hint: str, *, now: datetime) -> int:
     """Revoke the tokens whose first characters or number these are; raises NotFound when there are none."""
-    rows = [row for row in listed(session) if row.hint == hint or str(row.id) == hint]
+    valid = select(ApiToken).where(col(ApiToken.revoked_at).is_(None))
+    rows = [row for row in session.exec(valid) if row.hint == hint or str(row.id) == hint]
     if not rows:
         raise NotFound(f"There is no token {hint}. `runlore-bot token list` shows them.")
     for row in rows:

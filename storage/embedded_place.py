@@ -75,6 +75,17 @@ def create_home(home: Path) -> None:
         home.chmod(home.stat().st_mode | stat.S_IXGRP)
 
 
+def empty_home(home: Path) -> None:
+    """Delete all that a home holds whose server has stopped, its database included, wherever that lies."""
+    if (home / "postgres").is_symlink():
+        shutil.rmtree((home / "postgres").resolve(), ignore_errors=True)
+    for each in home.iterdir():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
+
+
 def _base(home: Path, *, private_id: int | None) -> Path:
     """`home/postgres`: a directory, or a link to one elsewhere that the server's user can reach."""
     link = home / "postgres"

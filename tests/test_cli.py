@@ -1,0 +1,157 @@
+"""The operator's command line: exact lines for programs, and words instead of tracebacks."""
+
+import fcntl
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_workspace import LocalWorkspace
+from sounds import CLIP
+from typer.testing import CliRunner, Result
+
+from bot.cli import app, main
+from storage.embedded_place import empty_home
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of one's own on a fresh database."""
+    monkeypatch.setenv("RUNLORE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RUNLORE_DATABASE_URL", database_url)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str | Path, said: str | bytes = "") -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments], input=said)
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What is said when the whole command line fails."""
+    monkeypatch.setattr(sys, "argv", ["runlore-bot", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+def test_notes_are_read_line_by_line_and_what_is_none_is_named_and_skipped() -> None:
+    lines = b'{"id":7,"text":"Lowered lr from 3e-4 to 1e-4. Val loss fell to 0.31."}\n\xff\n[1]\n{"id":8}\n\n'
+    lines += b'{"id":"half","text":"\\ud83d"}\n{"id":"last","text":""}\n'
+    result = run("analyze", "--jsonl", said=lines)
+    first, last = rows(result)
+    assert first["id"] == 7
+    assert first["role"] == "change"
+    assert {"role", "text", "start", "end", "confidence"} == set(first["items"][0])
+    assert {"name": "lr", "kind": "param", "from": "3e-4", "to": "1e-4"} in first["facts"]
+    assert (last["id"], last["role"], last["items"]) == ("last", "other", [])
+    for number in (2, 3, 4, 6):
+        assert f"line {number}: " in result.stderr
+
+
+def test_a_recording_that_cannot_be_heard_gives_its_error_and_the_rest_go_on(at_home: Path) -> None:
+    odd = at_home / "[b].wav"
+    odd.write_text("no sound")
+    result = run("transcribe", "--jsonl", "--model", "tiny.en", "gone.wav", odd, at_home, CLIP)
+    gone, bad, directory, heard = rows(result)
+    assert gone == {"file": "gone.wav", "error": "Cannot be read: No such file or directory."}
+    assert bad["file"] == str(odd)
+    assert "not audio" in bad["error"]
+    assert set(directory) == {"file", "error"}
+    assert {"file", "text", "language", "duration", "seconds", "words"} <= set(heard)
+    assert "learning rate" in heard["text"]
+    assert {"start", "end"} <= set(heard["words"][0])
+    said = run("transcribe", "--model", "tiny.en", odd)
+    assert (said.exit_code, str(odd) in said.stderr) == (1, True)
+
+
+def test_notes_are_brought_in_once_and_asked_about(at_home: Path) -> None:
+    note = {"note_id": "n1", "project": "vision", "run": "r1", "author": "ana", "date": "2026-10-01"}
+    good = json.dumps(
+        {
+            **note,
+            "metrics": {"val_acc": 0.93},
+            "params": {"lr": 1e-3},
+            "text": "Label smoothing of 0.1 helped.",
+        }
+    )
+    file = at_home / "notes.jsonl"
+    file.write_bytes(good.encode() + b'\nnot json\n{"text": "\xff"}\n{"note_id": "n2"}\n')
+    first = run("import", file)
+    assert first.exit_code == 0, first.output
+    assert "1 new, 0 changed, 0 known already, 3 skipped." in first.stderr
+    assert [f"line {number}: " in first.stderr for number in (1, 2, 3, 4)] == [False, True, True, True]
+    assert "0 new, 0 changed, 1 known already" in run("import", file).stderr
+    asked = '{"qid":"a","query":"who has tried label smoothing?"}\njunk\n{"qid":"b","query":"who tried distillation?"}\n'
+    found, nobody = rows(run("ask", "--jsonl", said=asked))
+    assert {"qid", "note_ids", "none", "answer"} <= set(found)
+    assert (found["qid"], found["note_ids"], found["none"]) == ("a", ["n1"], False)
+    assert (nobody["qid"], nobody["none"]) == ("b", True)
+    assert "There is no project speech." in str(run("digest", "speech").exception)
+    assert "vision" in run("digest", "--days", "90").stdout
+
+
+def test_a_token_is_shown_once_listed_by_its_owner_and_revoked(at_home: Path) -> None:
+    made = run("token", "create", "--project", "vision", "--label", "[ci]", "--days", "3").stdout.strip()
+    (listed,) = json.loads(run("token", "list", "--json").stdout)
+    assert (listed["project"], listed["label"], listed["scopes"]) == ("vision", "[ci]", ["write", "read"])
+    assert made.startswith(listed["hint"])
+    assert made not in run("token", "list").stdout
+    assert run("token", "revoke", listed["hint"]).exit_code == 0
+    assert json.loads(run("token", "list", "--json").stdout) == []
+    for wrong in ("", "a/b"):
+        assert run("token", "create", "--project", wrong).exit_code == 2
+
+
+def test_what_goes_wrong_is_said_in_a_line(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "gone.jsonl: No such file or directory" in refusal(monkeypatch, capsys, "import", "gone.jsonl")
+    assert "There is no token 99" in refusal(monkeypatch, capsys, "token", "revoke", "99")
+    monkeypatch.setenv("RUNLORE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    assert "the database does not answer" in refusal(monkeypatch, capsys, "token", "list")
+    monkeypatch.setenv("RUNLORE_PORT", "many")
+    assert "RUNLORE_PORT: Input should be a valid integer" in refusal(monkeypatch, capsys, "token", "list")
+
+
+def test_doctor_says_which_home_and_which_token_are_wrong(
+    at_home: Path, workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNLORE_HOME", "/proc/nowhere")
+    home = run("doctor", "--slack")
+    assert (home.exit_code, "home: /proc/nowhere" in home.stderr) == (1, True)
+    monkeypatch.setenv("RUNLORE_SLACK_BASE_URL", workspace.base_url)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-wrong")
+    (wrong,) = json.loads(run("doctor", "--slack", "--json").stdout)
+    assert (wrong["ok"], wrong["seen"]) == (False, "the bot token is refused: invalid_auth")
+    assert "SLACK_BOT_TOKEN" in wrong["mend"]
+
+
+def test_a_second_demo_leaves_the_first_alone(at_home: Path) -> None:
+    (at_home / ".demo").mkdir()
+    first = os.open(at_home / ".demo", os.O_RDONLY)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    (at_home / ".demo" / "kept").touch()
+    assert "A demo already runs in" in str(run("demo").exception)
+    assert (at_home / ".demo" / "kept").exists()
+    os.close(first)
+
+
+def test_a_home_is_emptied_with_its_database_wherever_that_lies(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    (home / "log").mkdir(parents=True)
+    (elsewhere / "data").mkdir(parents=True)
+    (home / "postgres").symlink_to(elsewhere)
+    empty_home(home)
+    assert list(home.iterdir()) == []
+    assert not elsewhere.exists()
