@@ -66,5 +66,8 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What Slack answered, and that a database is away, is told by us in our own words.
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     # Job arguments are ids only, but a failed job's log line would carry the exception's message as well.
     logging.getLogger("procrastinate.worker").setLevel(logging.ERROR)
