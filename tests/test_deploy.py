@@ -211,7 +211,7 @@ def test_pods_are_bound_probed_and_restricted() -> None:
             assert asked["port"] == port["name"]
             assert asked["path"] in ("/healthz", "/readyz")
         # Longer than leaving takes: what is in hand is finished or handed back.
-        assert pod["terminationGracePeriodSeconds"] >= 45
+        assert pod["terminationGracePeriodSeconds"] >= 60
 
 
 def test_the_network_is_closed_but_for_what_is_needed() -> None:
