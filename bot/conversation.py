@@ -6,17 +6,19 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import agent, app_home, commands, directory, interactions, notes, outbox
+from bot import agent, app_home, commands, directory, interactions, notes, outbox, runs
 from bot.errors import NeedsModels
 from bot.slack_text import files_of, is_memo, without_mention
-from bot.threads import thread_at
+from bot.threads import close_at, thread_at
 from bot.values import Message
 from bot.wiring import Services
-from storage.memory import Note, SlackEvent, Thread
+from storage.memory import Channel, Note, SlackEvent, Thread
 from storage.tables import Like, Project
 
 log = logging.getLogger(__name__)
 
+# Slack tells a conversion as a message, by no event of its own.
+CONVERTED = ("channel_convert_to_private", "channel_convert_to_public", "group_convert_to_public")
 UNREAD = ("message_changed", "message_deleted", "file_share", "thread_broadcast", "me_message", None)
 
 
@@ -24,6 +26,8 @@ def message(session: Session, services: Services, body: Mapping[str, Any]) -> No
     """A message, an edit or a deletion; only people's words become notes."""
     event = body["event"]
     subtype = event.get("subtype")
+    if subtype in CONVERTED:
+        channel_changed(session, services, body)
     if subtype not in UNREAD:
         return
     if subtype == "message_changed":
@@ -31,6 +35,7 @@ def message(session: Session, services: Services, body: Mapping[str, Any]) -> No
             _overtaken(session, services, event)
     elif subtype == "message_deleted":
         notes.deleted(session, event, now=services.now())
+        close_at(session, str(event.get("channel")), str(event.get("deleted_ts")), now=services.now())
     elif event.get("user") == services.bot_user or event.get("bot_id"):
         return
     elif event.get("channel_type") == "im" or str(event.get("channel", "")).startswith("D"):
@@ -121,7 +126,7 @@ def joined(session: Session, services: Services, body: Mapping[str, Any]) -> Non
     """Somebody came into a channel; when it is the bot, it learns who is there."""
     event = body["event"]
     if event["user"] == services.bot_user:
-        directory.read_channel(session, services, event["channel"])
+        channel_changed(session, services, body)
     else:
         directory.joined(session, event["channel"], event["user"])
 
@@ -141,6 +146,9 @@ def channel_changed(session: Session, services: Services, body: Mapping[str, Any
     channel_id = channel.get("id") if isinstance(channel, Mapping) else channel
     if channel_id:
         directory.read_channel(session, services, str(channel_id))
+        known = session.get(Channel, str(channel_id))
+        if known is not None and known.is_member and not known.is_archived:
+            runs.retell(session, known.id, known.name, now=services.now())
 
 
 def home_opened(session: Session, services: Services, body: Mapping[str, Any]) -> None:

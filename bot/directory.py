@@ -48,11 +48,24 @@ def reconcile(services: Services) -> int:
         return 0
     now = services.now()
     with services.database.session() as session:
-        people.learn(session, users, now=now)
+        people.learn(session, users, now=now, team=services.team)
         for channel in channels:
             _write(session, channel, members.get(channel["id"]), now=now)
         _adopt_default(session, services)
     return len(channels)
+
+
+def meet(session: Session, services: Services, slack_id: str) -> None:
+    """Somebody not known yet: ask Slack who they are; without an answer they see what a guest sees."""
+    if people.known(session, slack_id):
+        return
+    try:
+        user = services.messenger.call("users.info", {"user": slack_id}).get("user")
+    except RunloreError as error:
+        log.info("person_not_read", extra={"reason": str(error)})
+        return
+    if user:
+        people.learn(session, [user], now=services.now(), team=services.team)
 
 
 def joined(session: Session, channel: str, slack_id: str) -> None:

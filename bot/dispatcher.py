@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
@@ -37,6 +37,8 @@ LOOKED_AT = 5  # pages of 200 messages
 LOCKED_OUT = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
 LOCKED_OUT_SECONDS = 60.0
 DONE_ALREADY = {"already_reacted", "no_reaction", "message_not_found", "already_pinned"}
+
+PARENT_GONE = "cannot_reply_to_message"
 
 Render = Callable[[Session, Mapping[str, Any], datetime], Message | None]
 
@@ -197,7 +199,7 @@ class Dispatcher:
             return _Outcome(retry_in=min(60.0, 2.0 ** min(row.attempts, 6) * 0.25))
         except SlackRefused as refusal:
             if refusal.error in LOCKED_OUT:
-                return _Outcome(retry_in=LOCKED_OUT_SECONDS, unsent=True)
+                return _Outcome(retry_in=LOCKED_OUT_SECONDS, unsent=True, error=refusal.error)
             if refusal.error in DONE_ALREADY:
                 return _Outcome(result={"channel": body.get("channel"), "ts": body.get("ts")})
             log.error("slack_refused", extra={"key": row.key, "method": row.method, "reason": refusal.error})
@@ -243,9 +245,12 @@ class Dispatcher:
                     thread.ts, thread.channel_id = outcome.result["ts"], outcome.result["channel"]
         elif outcome.refused is not None:
             row.state, row.error, row.not_before = "refused", outcome.refused, None
+            if outcome.refused == PARENT_GONE and row.parent_key:
+                closed = update(Thread).where(col(Thread.outbox_key) == row.parent_key)
+                session.execute(closed.values(closed_at=now))  # the project's next run opens a new one
         else:
             row.state = "waiting" if outcome.unsent else "sending"
-            row.not_before = now + timedelta(seconds=outcome.retry_in)
+            row.not_before, row.error = now + timedelta(seconds=outcome.retry_in), outcome.error
             if outcome.unsent:
                 limits.block(session, row.method, until=row.not_before)
 
@@ -260,8 +265,10 @@ class _Outcome:
         refused: str | None = None,
         retry_in: float = 0.0,
         unsent: bool = False,
+        error: str | None = None,
     ) -> None:
         self.result, self.refused, self.retry_in, self.unsent = result, refused, retry_in, unsent
+        self.error = error
 
 
 def _place(session: Session, key: str) -> dict[str, Any]:

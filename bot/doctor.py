@@ -19,6 +19,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import text
 
+from bot.delivery_check import delivery
 from bot.errors import RunloreError
 from bot.home import open_database
 from bot.local import MANIFEST, with_workspace
@@ -79,7 +80,7 @@ def examine(settings: Settings, *, only_slack: bool = False) -> Iterator[Finding
     """All checks, one after the other; none stops those after it."""
     with _temporary_workspace(settings) as (ready, trouble):
         if not only_slack:
-            yield _database(settings)
+            yield from _database(settings)
         yield from _slack(ready) if trouble is None else [trouble]
         if not only_slack:
             models = Models(settings)
@@ -114,24 +115,25 @@ def _temporary_workspace(settings: Settings) -> Iterator[tuple[Settings, Finding
             process.wait(10)
 
 
-def _database(settings: Settings) -> Finding:
+def _database(settings: Settings) -> Iterator[Finding]:
     kind = "external" if settings.database_url else f"embedded in {settings.home}"
     try:
         started = time.monotonic()
         with open_database(settings) as database, database.session() as session:
             version = session.execute(text("SHOW server_version")).scalar()
             revision = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        took = time.monotonic() - started
-        return Finding(
-            name="database", ok=True, seen=f"PostgreSQL {version}, {kind}, schema {revision}, {took:.1f} s"
-        )
+            took = time.monotonic() - started
+            seen = f"PostgreSQL {version}, {kind}, schema {revision}, {took:.1f} s"
+            yield Finding(name="database", ok=True, seen=seen)
+            for one in delivery(session, now=utc_now()):
+                yield Finding(name="delivery", ok=one.ok, seen=one.seen, mend=one.mend)
     except (OSError, EmbeddedPostgresError, ConnectionError) as error:
-        return Finding(
+        yield Finding(
             name="database", ok=False, seen=str(error), mend="See the log in the home's log folder."
         )
     except Exception as error:  # noqa: BLE001  whatever a database answers is a finding
         mend = "Check RUNLORE_DATABASE_URL and that the server has the pgvector extension."
-        return Finding(name="database", ok=False, seen=str(error).splitlines()[0], mend=mend)
+        yield Finding(name="database", ok=False, seen=str(error).splitlines()[0], mend=mend)
 
 
 def _slack(settings: Settings) -> Iterator[Finding]:

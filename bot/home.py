@@ -58,6 +58,7 @@ def connect(settings: Settings, database: Database) -> tuple[Services, str]:
         messenger=messenger,
         models=Models(settings),
         bot_user=str(who["user_id"]),
+        team=who.get("team_id"),
     )
     return services, str(who.get("bot_id") or "")
 

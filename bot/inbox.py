@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
-from bot import conversation, interactions
+from bot import conversation, directory, interactions
 from bot.errors import NeedsModels
 from bot.redact import redact_all
 from bot.wiring import Services
@@ -36,6 +36,8 @@ EVENTS: Mapping[str, Handler] = {
     "group_unarchive": conversation.channel_changed,
     "group_rename": conversation.channel_changed,
     "group_deleted": conversation.channel_changed,
+    "channel_shared": conversation.channel_changed,
+    "channel_unshared": conversation.channel_changed,
     "channel_left": conversation.channel_changed,
     "group_left": conversation.channel_changed,
     "app_home_opened": conversation.home_opened,
@@ -89,11 +91,20 @@ def _handle(services: Services, event_id: str, *, with_models: bool) -> None:
             row.handled_at = services.now()
             return
         kind, body = row.kind, row.body
+        if who := _who(body):
+            directory.meet(session, services, who)
         handler(session, services, body | {"_with_models": with_models})
         session.execute(
             update(SlackEvent).where(col(SlackEvent.event_id) == event_id).values(handled_at=services.now())
         )
         log.debug("event_handled", extra={"kind": kind})
+
+
+def _who(body: Mapping[str, Any]) -> str | None:
+    """The Slack id of whose doing a delivery is."""
+    event, user = body.get("event") or {}, body.get("user") or {}
+    who = event.get("user") or body.get("user_id") or (user.get("id") if isinstance(user, Mapping) else None)
+    return who if isinstance(who, str) else None
 
 
 def _subject(body: Mapping[str, Any]) -> str | None:

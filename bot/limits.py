@@ -35,7 +35,9 @@ def buckets_of(method: str, channel: str) -> Sequence[Rate]:
             Rate(name=method, per_second=8.0, burst=16.0),
         )
     per_minute = PER_MINUTE.get(method, 45.0)
-    return (Rate(name=method, per_second=per_minute / 60, burst=max(5.0, per_minute / 5)),)
+    burst = max(5.0, per_minute / 5)
+    # A full bucket and what flows in within a minute are no more than a minute allows.
+    return (Rate(name=method, per_second=(per_minute - burst) / 60, burst=burst),)
 
 
 def take(session: Session, rates: Sequence[Rate], *, now: datetime) -> float:

@@ -1,5 +1,6 @@
 """Messages to Slack, written in the transaction of what they tell: nothing is told twice, nothing forgotten."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,10 @@ from bot.values import Message
 from storage.memory import Outbox
 
 NOTIFY = "outbox"
+
+
+# What a channel refuses until it is opened to the bot again.
+NOT_NOW = ("is_archived", "not_in_channel", "channel_not_found")
 
 
 class NotYet(Exception):
@@ -124,6 +129,22 @@ def remove(session: Session, target_key: str, channel: str, *, now: datetime) ->
         now=now,
         target_key=target_key,
     )
+
+
+def retry_refused(session: Session, lanes: Sequence[str], *, since: datetime) -> list[str]:
+    """A channel can be written to again: its threads' parents that were refused wait anew; returns their keys."""
+    again = (
+        update(Outbox)
+        .where(col(Outbox.lane).in_(lanes), col(Outbox.state) == "refused")
+        .where(col(Outbox.method) == "chat.postMessage")
+        .where(col(Outbox.error).in_(NOT_NOW), col(Outbox.key).endswith(":parent"))
+        .where(col(Outbox.created_at) > since)
+        .values(state="waiting", attempts=0, error=None, not_before=None)
+    )
+    keys = list(session.execute(again.returning(col(Outbox.key))).scalars())
+    if keys:
+        _wake(session)
+    return keys
 
 
 def known(session: Session, key: str) -> bool:

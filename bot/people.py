@@ -11,13 +11,21 @@ from sqlmodel import Session, col, func, select
 from storage.memory import Note
 from storage.tables import Person, Project, Run
 
+GUESTS = ("is_restricted", "is_ultra_restricted", "is_stranger")
+
 
 def by_slack_id(session: Session, slack_id: str, *, now: datetime) -> Person:
-    """The person, noted down on first sight; the name follows with the next look at the workspace's members."""
+    """The person, noted down on first sight: as a guest, until Slack says who they are."""
     found = session.exec(select(Person).where(Person.slack_id == slack_id)).first()
     if found is None:
         statement = insert(Person).values(
-            slack_id=slack_id, name=slack_id, logins=[], is_bot=False, is_guest=False, created_at=now
+            slack_id=slack_id,
+            name=slack_id,
+            logins=[],
+            is_bot=False,
+            is_guest=True,
+            is_gone=False,
+            created_at=now,
         )
         session.execute(statement.on_conflict_do_nothing(index_elements=["slack_id"]))
         found = session.exec(select(Person).where(Person.slack_id == slack_id)).one()
@@ -51,8 +59,17 @@ def by_name(session: Session, name: str, *, now: datetime) -> Person:
     return found
 
 
-def learn(session: Session, users: list[Mapping[str, Any]], *, now: datetime) -> int:
-    """Bring names, time zones and guest marks up to date from Slack's users.list; returns how many were told."""
+def known(session: Session, slack_id: str) -> bool:
+    """Whether Slack said who this is."""
+    name = session.exec(select(Person.name).where(Person.slack_id == slack_id)).first()
+    return name is not None and name != slack_id
+
+
+def learn(session: Session, users: list[Mapping[str, Any]], *, now: datetime, team: str | None = None) -> int:
+    """Bring names, time zones and guest marks up to date from Slack's users; returns how many were told.
+
+    People of another organisation (Slack Connect) are guests too: they see the channels they are in.
+    """
     for user in users:
         profile = user.get("profile") or {}
         name = user.get("name") or profile.get("display_name") or user["id"]
@@ -60,7 +77,9 @@ def learn(session: Session, users: list[Mapping[str, Any]], *, now: datetime) ->
             "name": name,
             "time_zone": user.get("tz"),
             "is_bot": bool(user.get("is_bot")) or user["id"] == "USLACKBOT",
-            "is_guest": bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+            "is_guest": any(user.get(mark) for mark in GUESTS)
+            or bool(team and user.get("team_id", team) != team),
+            "is_gone": bool(user.get("deleted")),
         }
         nameless = session.exec(
             select(Person).where(col(Person.slack_id).is_(None), func.lower(Person.name) == str(name).lower())

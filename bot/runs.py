@@ -68,6 +68,14 @@ def refresh(session: Session, run: Run, *, now: datetime, urgent: bool = False) 
         threads.refresh_board(session, _project(session, run), now=now)
 
 
+def retell(session: Session, channel: str, name: str, *, now: datetime) -> int:
+    """The bot may write in a channel again: what began there in the last day and is not told yet is told now."""
+    again = outbox.retry_refused(session, [channel, f"#{name}"], since=now - timedelta(days=1))
+    for run in session.exec(select(Run).where(col(Run.told_in).in_(again)).order_by(col(Run.id))):
+        refresh(session, run, now=now, urgent=True)
+    return len(again)
+
+
 def end(
     session: Session,
     run: Run,

@@ -46,7 +46,7 @@ def project_sight(project_id: int) -> Sight:
 
 def person_sight(session: Session, person: Person | None, *, now: datetime) -> Sight:
     """What one person can see in Slack: public channels unless a guest, and the channels they are in."""
-    if person is None or person.is_bot:
+    if person is None or person.is_bot or person.is_gone:
         return NOTHING
     joined: frozenset[str] = frozenset()
     if person.slack_id:
@@ -74,6 +74,8 @@ def audience_sight(session: Session, channel_id: str, *, now: datetime) -> Sight
         there = members.get(channel.id, frozenset()) if channel else frozenset()
         if channel and channel.id == channel_id:
             visible = True
+        elif here.is_shared:  # people of another organisation may come in and read back
+            visible = False
         elif _public(project, channel, now=now):
             visible = guests <= there
         else:  # what is posted in a public channel, everybody can read

@@ -64,6 +64,9 @@ def check(session: Session, header: str | None, *, scope: str, now: datetime) ->
         return None
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
+    owner = session.get(Person, row.person_id) if row.person_id else None
+    if owner is not None and owner.is_gone:
+        return None
     if scope not in row.scopes:
         raise Forbidden(f"This token may not {scope}. Ask for one with the scope {scope!r}.")
     if row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1):

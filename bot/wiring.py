@@ -64,6 +64,7 @@ class Services:
     messenger: Messenger
     models: Models
     bot_user: str  # Slack id of the bot's own user
+    team: str | None = None  # Slack id of the workspace: people of others are guests
     now: Clock = utc_now
 
     @property

@@ -187,7 +187,13 @@ def running_bot(
     clock, models = Clock(), FakeModels(settings)
     messenger = SlackMessenger(token=workspace.bot_token, base_url=workspace.base_url, timeout=5)
     services = Services(
-        settings=settings, database=database, messenger=messenger, models=models, bot_user=BOT, now=clock
+        settings=settings,
+        database=database,
+        messenger=messenger,
+        models=models,
+        bot_user=BOT,
+        team="T0LOCAL",
+        now=clock,
     )
     directory.reconcile(services)
     dispatcher = Dispatcher(database, messenger, render=rendering.render)
