@@ -80,8 +80,8 @@ def keep(
     else:
         _ask_about_audio(session, note, files, author_id, thread, now=now)
         read_again(session, note)
-    if not runs:
-        _offer_runs(session, note, project, author, thread, now=now)
+    if not runs and thread is not None:
+        note.memo = (note.memo or {}) | {"thread": thread.ts}  # where `offer_runs` will ask
     return note
 
 
@@ -205,23 +205,18 @@ def _recent(session: Session, project: Project, *, now: datetime, owner_id: int 
     return list(session.exec(query.order_by(col(Run.started_at).desc()).limit(3)))
 
 
-def _offer_runs(
-    session: Session, note: Note, project: Project, author: Person, thread: Thread | None, *, now: datetime
-) -> None:
-    """A project note for now; its author may say which run it is about."""
+def offer_runs(session: Session, note: Note, *, now: datetime) -> None:
+    """A project note that says something: its author may say which run it is about."""
+    project, author = session.get(Project, note.project_id), session.get(Person, note.author_id)
+    thread_ts = (note.memo or {}).get("thread")
+    if project is None or author is None or author.slack_id is None or not (note.channel_id and thread_ts):
+        return
     candidates = _recent(session, project, now=now)
-    if candidates and author.slack_id and note.channel_id and thread is not None:
+    if candidates:
         views = run_views(session, [run.id or 0 for run in candidates])
         message = pick_run(note_view(bundle_of(session, note)), views)
-        outbox.whisper(
-            session,
-            f"note:{note.id}:pick",
-            note.channel_id,
-            author.slack_id,
-            message,
-            now=now,
-            thread_ts=thread.ts,
-        )
+        key = f"note:{note.id}:pick"
+        outbox.whisper(session, key, note.channel_id, author.slack_id, message, now=now, thread_ts=thread_ts)
 
 
 def _ask_about_audio(

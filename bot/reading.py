@@ -83,18 +83,20 @@ def show(session: Session, note: Note, told: Sequence[StatedItem], *, now: datet
     """Typed notes that say something get a 📝, memos their card; an existing card is brought up to date."""
     if note.channel_id is None or note.ts is None:
         return
-    key = notes.CARD.format(note.id)
+    key, runs = notes.CARD.format(note.id), notes.runs_of(session, note.id or 0)
+    confident = any(item.confidence >= CONFIDENT for item in told)
+    if confident and not runs:
+        notes.offer_runs(session, note, now=now)
     if note.kind == "memo":
         if outbox.told(session, key):
             outbox.edit(session, key, note.channel_id, {"note": note.id}, now=now, urgent=True)
             return
-        runs = notes.runs_of(session, note.id or 0)
         about = run_view(session, runs[0].id or 0) if runs else None
         card = memo_card(note_view(notes.bundle_of(session, note)), about)
         outbox.post(
             session, key, note.channel_id, card, now=now, thread_ts=(note.memo or {}).get("thread") or note.ts
         )
-    elif any(item.confidence >= CONFIDENT for item in told):
+    elif confident:
         outbox.react(session, note.channel_id, note.ts, "memo", now=now)
 
 

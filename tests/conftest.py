@@ -74,26 +74,26 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture
 def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The URL of a fresh, migrated database."""
-    with _fresh_database(postgres) as url:
+    with fresh_database(postgres) as url:
         yield url
 
 
 @pytest.fixture
 def second_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The URL of another fresh, migrated database."""
-    with _fresh_database(postgres) as url:
+    with fresh_database(postgres) as url:
         yield url
 
 
 @pytest.fixture
 def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The URL of a database in which nothing was made yet."""
-    with _fresh_database(postgres, template="template0") as url:
+    with fresh_database(postgres, template="template0") as url:
         yield url
 
 
 @contextmanager
-def _fresh_database(postgres: EmbeddedPostgres, *, template: str = TEMPLATE) -> Iterator[str]:
+def fresh_database(postgres: EmbeddedPostgres, *, template: str = TEMPLATE) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(conninfo(postgres.url("postgres")), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
@@ -140,7 +140,7 @@ def running(
     postgres: EmbeddedPostgres, workspace: LocalWorkspace, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningBot]:
     """The running bot on a database of its own, shared by a module's tests: each takes a project of its own."""
-    with _fresh_database(postgres) as url, pytest.MonkeyPatch.context() as patch:
+    with fresh_database(postgres) as url, pytest.MonkeyPatch.context() as patch:
         # Tests say in a minute what a team says in a day; the limits themselves have tests of their own.
         patch.setattr(limits, "buckets_of", lambda method, channel: (UNHURRIED,))
         database = Database(url)

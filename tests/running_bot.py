@@ -173,9 +173,18 @@ def _holding(messages: list[Json], words: str) -> Json | None:
 
 @contextmanager
 def running_bot(
-    database: Database, workspace: LocalWorkspace, home: Path, *, workers: bool = True, socket: bool = True
+    database: Database,
+    workspace: LocalWorkspace,
+    home: Path,
+    *,
+    workers: bool = True,
+    socket: bool = True,
+    dispatch: bool = True,
 ) -> Iterator[RunningBot]:
-    """Everything the bot's process does, in threads of this one; without `workers` nothing is handled or sent."""
+    """Everything the bot's process does, in threads of this one; without `workers` nothing is handled or sent.
+
+    Without `dispatch` what is to be sent waits until `dispatcher.send_due` is called.
+    """
     settings = Settings(
         home=home,
         slack_bot_token=SecretStr(workspace.bot_token),
@@ -208,6 +217,7 @@ def running_bot(
                 pool = Pool(services, queue)
                 pool.start()
                 stack.callback(pool.stop)
+        if workers and dispatch:
             thread = threading.Thread(target=dispatcher.run, daemon=True)
             thread.start()
             stack.callback(thread.join, 5)
