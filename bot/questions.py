@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from bot import directory, outbox, threads
+from bot.asking import sees_run
 from bot.better import goal_of
 from bot.errors import NotFound
 from bot.question_messages import goal_known, goal_question, spelling_question
@@ -67,7 +68,8 @@ def move(session: Session, value: str, person: Person, sight: Sight, *, now: dat
     """The run's project was misspelt: run, notes and what comes under that name go to the right one."""
     told = json.loads(value)
     run, project = session.get(Run, int(told["run"])), session.get(Project, int(told["project"]))
-    if run is None or project is None or not sight.sees(project.id or 0):
+    seen = run is not None and sees_run(sight, run)
+    if run is None or project is None or not seen or not sight.sees(project.id or 0):
         raise NotFound("That run or project is gone, or not yours to see.")
     if run.owner_id is not None and run.owner_id != person.id:
         raise NotFound("Only who started the run can move it.")

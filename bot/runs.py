@@ -125,7 +125,7 @@ def _tell_end(session: Session, run: Run, *, now: datetime, told_lost: bool) -> 
     if swept and (not loud or together.loud_already(session, run)):
         return
     view = run_view(session, run.id or 0, parents=True)
-    judgement = _judge(session, run, view)
+    judgement = _judge(session, run, view, now=now)
     told = settings_of(_project(session, run)).told
     message = run_ended(view, judgement, now=now, mention=loud and _calls(session, run))
     broadcast = loud and "failure" in told
@@ -237,7 +237,7 @@ def tell_best(session: Session, *, now: datetime) -> int:
         if together.in_sweep(session, run) or "best" not in settings_of(_project(session, run)).told:
             continue
         view = run_view(session, run.id or 0, parents=True)
-        judgement = _judge(session, run, view)
+        judgement = _judge(session, run, view, now=now)
         if judgement.is_new_best:
             run.announced = run.announced | {"best": now.isoformat()}
             _reply(session, run, "best", new_best(view, judgement), now=now)
@@ -294,7 +294,7 @@ def _edit(session: Session, run: Run, what: str, spec: Mapping[str, Any], *, now
         outbox.edit(session, f"run:{run.id}:{what}", place.channel, dict(spec), now=now, urgent=True)
 
 
-def _judge(session: Session, run: Run, view: RunView) -> Judgement:
+def _judge(session: Session, run: Run, view: RunView, *, now: datetime) -> Judgement:
     project = _project(session, run)
     best_view = baseline_view = None
     metric = view.metrics.get(view.key_metric or "")
@@ -305,7 +305,7 @@ def _judge(session: Session, run: Run, view: RunView) -> Judgement:
             settings_of(project).names(metric.name),
             metric.goal,
             except_run=run.id,
-            ended_before=run.ended_at,
+            ended_before=run.ended_at or now,
         )
         best_view = run_view(session, rival.id or 0) if rival else None
     if project.baseline_run_id and project.baseline_run_id != run.id:

@@ -98,7 +98,8 @@ class Day:
         self._sweep(1800, "eva", "ranking", runs=40, group="grid", lasts=600)
         self._sweep(7200, "ben", "speech", runs=30, group=None, lasts=900)
         for place in range(CRASHES):
-            self._crash(300 + place * 700 + self.dice.random() * 60, PEOPLE[place % 4], PROJECTS[place % 3])
+            burst, attempt = divmod(place, 4)  # four tries in a row, then something else
+            self._crash(300 + burst * 2800 + attempt * 90, PEOPLE[burst % 5], PROJECTS[burst % 3])
         ends = (
             ["failed"] * 7 + ["killed"] * 4 + ["early"] * 8 + ["preempted"] * 3 + ["blip"] * 5 + ["lost"] * 2
         )
@@ -118,7 +119,7 @@ class Day:
             config = {"lr": 10.0 ** -(1 + place % 5), "width": 2 ** (place % 4), "seed": place}
             value = 0.6 + 0.05 * (place % 5) + 0.01 * (place % 4)
             end = "killed" if place % 9 == 8 else "finished"
-            extra = {"entry": "search.py", **({"group": group} if group else {})}
+            extra: dict[str, Any] = {"entry": "search.py", **({"group": group} if group else {})}
             self._life(begun, who, project, lasts - 60, end, value, config=config, **extra)
 
     def _crash(self, second: float, who: str, project: str) -> None:
@@ -161,14 +162,16 @@ class Day:
             log(0.9)()
 
         def end() -> None:
-            more = {"signal": "SIGKILL", "cause": "out of memory"} if state == "killed" else {}
+            more: dict[str, Any] = {}
+            if state == "killed":
+                more = {"signal": "SIGKILL", "cause": "out of memory"}
             more = more or (
                 {"error": {"type": "ValueError", "message": "loss is nan"}} if state == "failed" else {}
             )
             self.bot.finish(project, held["run"], state, who=slack_id(who), **more)
 
         self.at(second, begin)
-        self.at(second + lasts * 0.9, log(1.0))
+        self.at(second + lasts * (0.6 if len(self.events) % 3 else 0.99), log(1.0))
         if silent:
             self.at(second + lasts * 0.5, fall_silent)
         if silent < 1e6:

@@ -1,7 +1,9 @@
 """Channels and people that change: archived, closed, shared, left; what may be seen follows at once, what is unsaid waits."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 from local_workspace import ANA, BEN, VISION
 from memory_of_a_team import NOW, Team
@@ -87,7 +89,7 @@ def test_somebody_never_heard_of_is_a_guest_until_slack_says_who_they_are(bot: R
 
 def test_people_of_another_organisation_see_only_the_channels_they_are_in(session: Session) -> None:
     team = Team(session)
-    told = [
+    told: list[Mapping[str, Any]] = [
         {"id": "U0PARTNER", "name": "pat", "team_id": "T0OTHER"},
         {"id": "U0ANA", "name": "ana", "team_id": "T0"},
     ]

@@ -1,0 +1,469 @@
+"""Nothing tells that a forbidden run exists: every answer is the very one of a world in which it was never made."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import psycopg
+import pytest
+from conftest import fresh_database
+from fakes import FakeModels
+from hypothesis import strategies as st
+from memory_of_a_team import NOW, Team
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from bot import api, app_home, commands, interactions, search_index, similar
+from bot.errors import RunloreError
+from bot.settings import Settings
+from bot.tokens import Bearer
+from bot.wiring import Services
+from storage import search
+from storage.database import Database, conninfo
+from storage.embedded import EmbeddedPostgres
+from storage.logs import append_log
+from storage.memory import Outbox, RationaleItem, Thread
+from storage.tables import Param, Person, Project, Run
+
+Json = dict[str, Any]
+OPEN, SECRET, JOINT = "C0OPEN", "C0SECRET", "C0JOINT"
+# Who is where. Open is public, secret private, joint shared with another organisation (Slack Connect).
+WHERE = {
+    "ana": {OPEN, SECRET, JOINT},
+    "ben": {OPEN, JOINT},
+    "dev": {SECRET},
+    "chloe": {JOINT},  # a guest
+    "pat": {JOINT},  # of the other organisation
+}
+SEES = {  # which projects each sees, by Slack's own rules
+    "ana": {"openly", "secretly", "jointly"},
+    "ben": {"openly", "jointly"},
+    "dev": {"openly", "secretly", "jointly"},
+    "chloe": {"jointly"},
+    "pat": {"jointly"},
+}
+# What may be posted in a channel: nothing that one of its readers, now or later, may not see.
+SHOWN_IN = {OPEN: {"openly", "jointly"}, SECRET: {"openly", "secretly", "jointly"}, JOINT: {"jointly"}}
+PROJECTS = ("openly", "secretly", "jointly")
+
+
+@dataclass
+class Deaf:
+    """Slack that takes everything and remembers it."""
+
+    said: list[tuple[str, Any]] = field(default_factory=list)
+
+    def call(self, method: str, body: Mapping[str, Any]) -> Json:
+        self.said.append((method, dict(body)))
+        return {"ok": True, "channel": {"id": "D0X"}, "ts": "1.0", "view": {"id": "V1"}, "messages": []}
+
+    def permalink(self, channel: str, ts: str) -> str | None:
+        return f"https://acme.slack.com/archives/{channel}/p{ts}"
+
+    def respond(self, url: str, body: Mapping[str, Any]) -> None:
+        self.said.append((url, dict(body)))
+
+    def download(self, url: str, target: Path, *, limit: int) -> None:
+        raise AssertionError(url)
+
+    def upload(
+        self, name: str, data: bytes, *, channel: str | None, thread_ts: str | None, comment: str | None
+    ) -> Json:
+        self.said.append(("upload", [name, data.hex(), channel, comment]))
+        return {"ok": True}
+
+
+@dataclass
+class World:
+    """A team with three projects of which not everybody sees each, and the same team without some of them."""
+
+    postgres: EmbeddedPostgres
+    database: Database
+    services: Services
+    without: dict[frozenset[str], Database] = field(default_factory=dict)
+
+    def in_which(self, hidden: frozenset[str]) -> Database:
+        """The database of a world in which the hidden projects never were."""
+        if not hidden:
+            return self.database
+        if hidden not in self.without:
+            made, name = conninfo(self.postgres.url("postgres")), f"without_{len(self.without)}"
+            with psycopg.connect(made, autocommit=True) as connection:
+                source = self.database.engine.url.database
+                connection.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
+            self.without[hidden] = Database(self.postgres.url(name))
+            with self.without[hidden].session() as session:
+                for project in hidden:
+                    forget(session, project)
+        return self.without[hidden]
+
+    def ask(self, who: str, act: Callable[[Session, Services], Any], hidden: set[str]) -> str:
+        """What an act says and writes, in a world without the hidden projects; the world stays as it was."""
+        slack = Deaf()
+        services = replace(self.services, messenger=slack)
+        database = self.in_which(frozenset(hidden))
+        services = replace(services, database=database)
+        with Session(database.engine, expire_on_commit=False) as session:
+            before = session.execute(text("SELECT coalesce(max(id), 0) FROM outbox")).scalar_one()
+            try:
+                answer = act(session, services)
+            except RunloreError as error:
+                answer = f"{type(error).__name__}: {error}"
+            session.flush()
+            posted = session.execute(
+                text("SELECT key, lane, method, body FROM outbox WHERE id > :before ORDER BY id"),
+                {"before": before},
+            ).all()
+            posted = [row for row in posted if row.method != "chat.update"]  # rendered when it is sent
+            session.rollback()
+        return json.dumps([answer, slack.said, [list(row) for row in posted]], default=str, sort_keys=True)
+
+
+def forget(session: Session, project: str) -> None:
+    """As if the project had never been."""
+    session.execute(text("SET LOCAL session_replication_role = replica"))
+    name = {"name": project}
+    runs = "SELECT run.id FROM run JOIN project ON run.project_id = project.id WHERE project.name = :name"
+    notes = "SELECT note.id FROM note JOIN project ON note.project_id = project.id WHERE project.name = :name"
+    for table in ("fact", "rationale_item", "note_run", "correction"):
+        session.execute(text(f"DELETE FROM {table} WHERE note_id IN ({notes})"), name)  # noqa: S608
+    for table in (
+        "param",
+        "metric_summary",
+        "metric_chunk",
+        "log_chunk",
+        '"like"',
+        "tag",
+        "verdict",
+        "artifact",
+        "link",
+    ):
+        session.execute(text(f"DELETE FROM {table} WHERE run_id IN ({runs})"), name)  # noqa: S608
+    session.execute(
+        text(f"DELETE FROM outbox WHERE split_part(key, ':', 2) IN (SELECT id::text FROM ({runs}) one)"),  # noqa: S608
+        name,
+    )
+    for table in ("note", "run", "thread"):
+        owned = f"DELETE FROM {table} WHERE project_id IN (SELECT id FROM project WHERE name = :name)"  # noqa: S608
+        session.execute(text(owned), name)
+    session.execute(text("DELETE FROM project WHERE name = :name"), name)
+    session.expire_all()
+
+
+@pytest.fixture(scope="module")
+def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with fresh_database(postgres) as url:
+        database = Database(url)
+        settings = Settings(home=tmp_path_factory.mktemp("leaks"), default_channel="open")
+        services = Services(
+            settings=settings, database=database, messenger=Deaf(), models=FakeModels(settings),
+            bot_user="U0RUNLORE", team="T0LOCAL", now=lambda: NOW,
+        )  # fmt: skip
+        with database.session() as session:
+            fill(session)
+        database.engine.dispose()
+        made = World(postgres, database, services)
+        for hidden in ({"secretly"}, {"openly", "secretly"}):
+            made.in_which(frozenset(hidden))
+        yield made
+        for one in (database, *made.without.values()):
+            one.close()
+
+
+def fill(session: Session) -> None:
+    team = Team(session)
+    people = {name: team.person(name, is_guest=name in ("chloe", "pat")) for name in WHERE}
+    channels = {}
+    for channel, name in ((OPEN, "open"), (SECRET, "secret"), (JOINT, "joint")):
+        members = [people[who] for who, where in WHERE.items() if channel in where]
+        channels[channel] = team.channel(name, *members, private=channel == SECRET)
+        channels[channel].is_member = True
+        channels[channel].is_shared = channel == JOINT
+    owners = {"openly": "ben", "secretly": "dev", "jointly": "ana"}
+    for channel, name in ((OPEN, "openly"), (SECRET, "secretly"), (JOINT, "jointly")):
+        project = team.project(name, channels[channel], threading="run", next_number=99)
+        made: list[Run] = []
+        for place in range(4):
+            run = team.run(
+                project, people[owners[name]], name=f"{name}-otter-{place}",
+                params={"lr": 0.1 * (place + 1), f"{name}_width": place}, tags=["warm", name],
+                metrics={"val_acc": 0.5 + 0.1 * place + PROJECTS.index(name) / 50, f"{name}_score": place},
+                state="running" if place == 3 else "finished", entry="train.py",
+                started_at=NOW - timedelta(hours=4 - place), parent_id=made[-1].id if made else None,
+                visibility="project",
+            )  # fmt: skip
+            run.ended_at = None if place == 3 else NOW - timedelta(hours=3 - place, minutes=5)
+            run.number, run.uid = place + 1, f"uid-{name}-{place}"
+            key = run.told_in = f"run:{run.id}:parent"
+            ts = f"17000000{run.id:02d}.000100"
+            session.add(
+                Thread(
+                    project_id=project.id or 0,
+                    run_id=run.id,
+                    channel_id=channel,
+                    outbox_key=key,
+                    ts=ts,
+                    opened_at=NOW,
+                )
+            )
+            session.add(
+                Outbox(key=key, lane=channel, method="chat.postMessage", body={"channel": channel}, state="sent", created_at=NOW,
+                       result={"channel": channel, "ts": ts, "permalink": f"https://acme.slack.com/archives/{channel}/p{ts.replace('.', '')}"})
+            )  # fmt: skip
+            append_log(
+                session,
+                run.id or 0,
+                source="stdout",
+                first_line=0,
+                lines=[f"{name} says hello {place}"],
+                at=NOW,
+            )
+            made.append(run)
+        project.baseline_run_id = made[0].id
+        words = f"Warmup made the {name} loss go down, we keep it."
+        note = team.note(project, people[owners[name]], words, made[1])
+        item = RationaleItem(
+            note_id=note.id or 0,
+            role="next_step",
+            text=f"Next I try {name} dropout.",
+            start=0,
+            end=5,
+            confidence=0.9,
+        )
+        session.add(item)
+        search.add_vectors(session, {note.id or 0: np.full(384, 0.1, dtype=np.float32)})
+        team.note(project, people[owners[name]], f"{name} project note about warmup and schedules.")
+    search_index.index_runs(session, list(session.exec(select(Run.id)).all()))  # type: ignore[arg-type]
+    session.flush()
+    similar.remember(session, [one for one in session.exec(select(Run.id)) if one])
+
+
+# A project's name is taken for everybody, as a channel's is in Slack: `connect` with one that exists must say so.
+# --- questions ---------------------------------------------------------------------------------------
+
+names = st.one_of(
+    st.sampled_from(["latest", "best", "baseline", "#1", "#3", "1", "4", "otter", "zebra"]),
+    st.sampled_from([f"{project}/{number}" for project in (*PROJECTS, "nosuch") for number in (1, 2, 4, 77)]),
+    st.sampled_from([f"{project}-otter-{place}" for project in PROJECTS for place in (0, 3)]),
+    st.sampled_from([f"{project}-ot" for project in PROJECTS]),
+    st.sampled_from([f"uid-{project}-2" for project in PROJECTS]),
+    st.sampled_from([f"{project}/{word}" for project in PROJECTS for word in ("latest", "best", "baseline")]),
+    st.sampled_from(["@ana", "@ben", "@dev", "<@U0DEV>", "<@U0BEN|ben>"]),
+    st.integers(1, 12).map(
+        lambda run: (
+            f"https://acme.slack.com/archives/{(OPEN, SECRET, JOINT)[(run - 1) // 4]}/p17000000{run:02d}000100"
+        )
+    ),
+)
+filters = st.sampled_from(
+    ["", "project:secretly", "project:openly", "project:nosuch", "by:@dev", "by:@ben", "state:running", "tag:warm", "tag:secretly",
+     "since:2w", "val_acc>0.6", "secretly_width>0", "lr<0.3", "warm", "secretly", "page:2", "group:grid", "domain:secretly"]
+)  # fmt: skip
+questions = st.sampled_from(
+    ["warmup", "who has tried warmup?", "who tried secretly dropout", "secretly loss", "dev warmup last week", "val_acc above 0.6",
+     "who has tried nothing like it zirconium", "what did @dev try", "otter"]
+)  # fmt: skip
+asked = st.one_of(
+    st.builds(lambda verb, name: f"{verb} {name}", st.sampled_from(["show", "tree", "logs", "like", "fork", "tag", "compare latest", "baseline"]), names),
+    st.builds(lambda one, other: f"compare {one} {other}", names, names),
+    st.builds(lambda name, rest: f"logs {name} {rest}", names, st.sampled_from(["tail", "grep hello", "file"])),
+    st.builds(lambda verb, which: f"{verb} {which}", st.sampled_from(["list", "compare", "export", "now", "list mine"]), filters),
+    st.builds(lambda one, other: f"list {one} {other}", filters, filters),
+    st.builds(lambda verb, words: f"{verb} {words}", st.sampled_from(["who", "search"]), questions),
+    st.builds(lambda metric, which: f"best {metric} {which}", st.sampled_from(["val_acc", "secretly_score", "nosuch"]), filters),
+    st.builds(lambda verb, project: f"{verb} {project}", st.sampled_from(["report", "settings", "archive", "prioritise", "mute"]),
+              st.sampled_from([*PROJECTS, "nosuch", ""])),
+    st.builds(lambda name, words: f"note {name} {words}", names, st.just("we saw it too")),
+    st.builds(lambda name: f"value {name} val_acc", names),
+    st.builds(lambda name: f"link {name} https://example.org", names),
+    st.sampled_from(["digest", "digest now", "digest secretly", "help", "list", "shwo secretly/1", "connect nosuch"]),
+)  # fmt: skip
+
+
+def hidden_from(who: str) -> set[str]:
+    return set(PROJECTS) - SEES[who]
+
+
+def same_in_both_worlds(
+    world: World, who: str, act: Callable[[Session, Services], Any], hidden: set[str]
+) -> None:
+    full, without = world.ask(who, act, set()), world.ask(who, act, hidden)
+    assert _timeless(full) == _timeless(without)
+
+
+def _timeless(said: str) -> str:
+    """Without ids that any row would have moved on."""
+    said = re.sub(r'"id": \d+', '"id": 0', said)
+    return re.sub(r"(?:note|status|answer|login|project):\d+:", "", said)
+
+
+@pytest.mark.parametrize("who", WHERE)
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(words=asked, channel=st.sampled_from([OPEN, SECRET, JOINT, "D0ME"]))
+def test_an_answer_to_a_person_knows_only_what_they_see(
+    world: World, who: str, words: str, channel: str
+) -> None:
+    if channel != "D0ME" and channel not in WHERE[who]:
+        channel = "D0ME"  # nobody asks where they are not
+
+    def act(session: Session, services: Services) -> Any:  # noqa: ANN401
+        slack_id = f"U0{who.upper()}"
+        answer = commands.answer(
+            session, services, words, person=slack_id, channel=channel, public=False, with_models=True
+        )
+        return [answer.text, answer.blocks]
+
+    same_in_both_worlds(world, who, act, hidden_from(who))
+
+
+@pytest.mark.parametrize("channel", [OPEN, SECRET, JOINT])
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(words=asked, who=st.sampled_from(sorted(WHERE)), thread=st.booleans())
+def test_an_answer_in_a_channel_knows_only_what_all_its_readers_see(
+    world: World, channel: str, words: str, who: str, thread: bool
+) -> None:
+    if channel not in WHERE[who]:
+        who = "ana"
+
+    def act(session: Session, services: Services) -> Any:  # noqa: ANN401
+        here = session.exec(select(Thread).where(Thread.channel_id == channel)).first() if thread else None
+        slack_id = f"U0{who.upper()}"
+        answer = commands.answer(
+            session,
+            services,
+            words,
+            person=slack_id,
+            channel=channel,
+            public=True,
+            thread=here,
+            with_models=True,
+        )
+        return [answer.text, answer.blocks]
+
+    same_in_both_worlds(world, who, act, set(PROJECTS) - SHOWN_IN[channel])
+
+
+run_ids = st.integers(1, 13)
+pressed = st.one_of(
+    st.tuples(
+        st.sampled_from(["run_compare", "run_note", "run_logs", "run_log_file", "run_like", "verdict_keep", "verdict_drop", "run_parent"]),
+        run_ids.map(str),
+    ),
+    st.tuples(st.sampled_from(["note_edit", "note_move", "note_remove", "note_confirm", "memo_transcribe"]), st.integers(1, 7).map(str)),
+    st.tuples(st.sampled_from(["compare_share", "compare_diff", "sweep_compare"]), st.lists(run_ids, min_size=2, max_size=4, unique=True).map(lambda ids: ",".join(map(str, ids)))),
+    st.tuples(st.just("answer_compare"), st.lists(run_ids, min_size=2, max_size=3, unique=True).map(json.dumps)),
+    st.tuples(st.just("answer_more"), questions.map(lambda words: json.dumps({"q": words, "first": 0}))),
+    st.tuples(st.sampled_from(["list_newer", "list_older", "list_share", "list_csv"]), filters.map(lambda words: f"1:list {words}")),
+    st.tuples(st.sampled_from(["goal_max", "goal_min"]), st.integers(1, 4).map(lambda project: json.dumps({"project": project, "metric": "x"}))),
+    st.tuples(st.just("project_move"), st.tuples(run_ids, st.integers(1, 4)).map(lambda both: json.dumps({"run": both[0], "project": both[1]}))),
+    st.tuples(st.sampled_from(["settings_open", "home_mute", "digest_done", "home_done"]), st.integers(1, 4).map(str)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("who", WHERE)
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(button=pressed, channel=st.sampled_from([OPEN, SECRET, JOINT]))
+def test_a_button_does_no_more_than_its_presser_and_place_may_see(
+    world: World, who: str, button: tuple[str, str], channel: str
+) -> None:
+    if channel not in WHERE[who]:
+        channel = JOINT if JOINT in WHERE[who] else SECRET
+    name, value = button
+    body = {
+        "user": {"id": f"U0{who.upper()}"},
+        "actions": [{"action_id": name, "value": value}],
+        "container": {"channel_id": channel, "message_ts": "1.1"},
+        "response_url": "https://hooks.slack.com/1",
+        "trigger_id": "1.2",
+        "_with_models": True,
+    }
+    shared = name.endswith("share")
+
+    def act(session: Session, services: Services) -> None:
+        interactions.action(session, services, body)
+
+    may = SEES[who] & SHOWN_IN[channel] if shared else SEES[who]
+    if shared and name == "compare_share":
+        shows_only(world, who, act, may)  # it says how many it left out: of those its presser saw
+    else:
+        same_in_both_worlds(world, who, act, set(PROJECTS) - may)
+
+
+def shows_only(world: World, who: str, act: Callable[[Session, Services], Any], may: set[str]) -> None:
+    said = world.ask(who, act, set())
+    for project in set(PROJECTS) - may:
+        assert project not in said
+
+
+@pytest.mark.parametrize("who", WHERE)
+def test_home_and_the_api_know_only_what_their_person_sees(world: World, who: str) -> None:
+    with world.database.session() as session:
+        person = session.exec(select(Person).where(Person.name == who)).one()
+    bearer = Bearer(token_id=0, person_id=person.id, project_id=None, scopes=frozenset({"read", "write"}))
+    acts: list[Callable[[Session, Services], Any]] = [
+        lambda session, services: app_home.publish(session, services, f"U0{who.upper()}"),
+        lambda session, services: api.ask(session, services, bearer, "who has tried warmup?"),
+        lambda session, services: api.search(session, services, bearer, "secretly warmup", limit=10),
+    ]
+    for project in (*PROJECTS, "nosuch"):
+        acts += [
+            partial(api.run, who=bearer, project=project, ref="1"),
+            partial(api.add_note, who=bearer, ref=f"{project}/2", text="hello"),
+            partial(api.logs, who=bearer, project=project, ref="1", source=None, first=0, limit=10),
+            partial(api.keep_artifact, who=bearer, uid=f"uid-{project}-1", name="a.txt", data=b"x"),
+        ]
+    for act in acts:
+        same_in_both_worlds(world, who, act, hidden_from(who))
+
+
+def test_a_forbidden_and_a_missing_run_are_answered_alike(world: World) -> None:
+    def told(words: str) -> str:
+        def act(session: Session, services: Services) -> Any:  # noqa: ANN401
+            answer = commands.answer(
+                session, services, words, person="U0BEN", channel=OPEN, public=False, with_models=True
+            )
+            return [answer.text, answer.blocks]
+
+        return world.ask("ben", act, set())
+
+    for verb in ("show", "logs", "tree", "compare openly/1", "like", "tag", "report"):
+        forbidden, missing = told(f"{verb} secretly/1"), told(f"{verb} nosuch99/1")
+        assert forbidden.replace("secretly", "nosuch99") == missing
+
+
+def test_a_hint_names_only_runs_that_everybody_there_may_see(world: World) -> None:
+    def act(session: Session, services: Services) -> Any:  # noqa: ANN401
+        project = session.exec(select(Project).where(Project.name == "openly")).one()
+        ana = session.exec(select(Person).where(Person.name == "ana")).one()
+        run = Run(
+            uid="hinted-run", project_id=project.id or 0, number=98, name="hinted", owner_id=ana.id, told_in="run:1:parent",
+            started_at=NOW, last_seen_at=NOW,
+        )  # fmt: skip
+        session.add(run)
+        session.flush()
+        session.add_all(
+            [Param(run_id=run.id or 0, name=name, value=1, number=1.0) for name in ("lr", "secretly_width")]
+        )
+        session.flush()
+        similar.remember(session, [run.id or 0])
+        return similar.find_similar(session, run.id or 0, now=NOW)
+
+    same_in_both_worlds(world, "ana", act, {"secretly"})
+
+
+def test_the_world_is_not_empty(world: World) -> None:
+    def act(session: Session, services: Services) -> Any:  # noqa: ANN401
+        answer = commands.answer(
+            session, services, "list", person="U0ANA", channel="D0ME", public=False, with_models=True
+        )
+        return [answer.text, answer.blocks]
+
+    said = world.ask("ana", act, set())
+    assert all(f"{project}-otter-3" in said for project in PROJECTS)
