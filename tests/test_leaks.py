@@ -2,159 +2,27 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import hypothesis
-import numpy as np
-import psycopg
 import pytest
 from conftest import fresh_database
 from fakes import FakeModels
 from hypothesis import strategies as st
-from memory_of_a_team import NOW, Team
-from sqlalchemy import text
+from memory_of_a_team import NOW
 from sqlmodel import Session, select
+from two_worlds import JOINT, OPEN, PROJECTS, SECRET, SEES, SHOWN_IN, WHERE, Deaf, World, fill
 
-from bot import api, app_home, commands, interactions, search_index, similar
-from bot.errors import RunloreError
+from bot import api, app_home, commands, interactions, similar
 from bot.settings import Settings
 from bot.tokens import Bearer
 from bot.wiring import Services
-from storage import search
-from storage.database import Database, conninfo
+from storage.database import Database
 from storage.embedded import EmbeddedPostgres
-from storage.logs import append_log
-from storage.memory import Outbox, RationaleItem, Thread
+from storage.memory import Thread
 from storage.tables import Param, Person, Project, Run
-
-Json = dict[str, Any]
-OPEN, SECRET, JOINT = "C0OPEN", "C0SECRET", "C0JOINT"
-# Who is where. Open is public, secret private, joint shared with another organisation (Slack Connect).
-WHERE = {
-    "ana": {OPEN, SECRET, JOINT},
-    "ben": {OPEN, JOINT},
-    "dev": {SECRET},
-    "chloe": {JOINT},  # a guest
-    "pat": {JOINT},  # of the other organisation
-}
-SEES = {  # which projects each sees, by Slack's own rules
-    "ana": {"openly", "secretly", "jointly"},
-    "ben": {"openly", "jointly"},
-    "dev": {"openly", "secretly", "jointly"},
-    "chloe": {"jointly"},
-    "pat": {"jointly"},
-}
-# What may be posted in a channel: nothing that one of its readers, now or later, may not see.
-SHOWN_IN = {OPEN: {"openly", "jointly"}, SECRET: {"openly", "secretly", "jointly"}, JOINT: {"jointly"}}
-PROJECTS = ("openly", "secretly", "jointly")
-
-
-@dataclass
-class Deaf:
-    """Slack that takes everything and remembers it."""
-
-    said: list[tuple[str, Any]] = field(default_factory=list)
-
-    def call(self, method: str, body: Mapping[str, Any]) -> Json:
-        self.said.append((method, dict(body)))
-        return {"ok": True, "channel": {"id": "D0X"}, "ts": "1.0", "view": {"id": "V1"}, "messages": []}
-
-    def permalink(self, channel: str, ts: str) -> str | None:
-        return f"https://acme.slack.com/archives/{channel}/p{ts}"
-
-    def respond(self, url: str, body: Mapping[str, Any]) -> None:
-        self.said.append((url, dict(body)))
-
-    def download(self, url: str, target: Path, *, limit: int) -> None:
-        raise AssertionError(url)
-
-    def upload(
-        self, name: str, data: bytes, *, channel: str | None, thread_ts: str | None, comment: str | None
-    ) -> Json:
-        self.said.append(("upload", [name, data.hex(), channel, comment]))
-        return {"ok": True}
-
-
-@dataclass
-class World:
-    """A team with three projects of which not everybody sees each, and the same team without some of them."""
-
-    postgres: EmbeddedPostgres
-    database: Database
-    services: Services
-    without: dict[frozenset[str], Database] = field(default_factory=dict)
-
-    def in_which(self, hidden: frozenset[str]) -> Database:
-        """The database of a world in which the hidden projects never were."""
-        if not hidden:
-            return self.database
-        if hidden not in self.without:
-            made, name = conninfo(self.postgres.url("postgres")), f"without_{len(self.without)}"
-            with psycopg.connect(made, autocommit=True) as connection:
-                source = self.database.engine.url.database
-                connection.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
-            self.without[hidden] = Database(self.postgres.url(name))
-            with self.without[hidden].session() as session:
-                for project in hidden:
-                    forget(session, project)
-        return self.without[hidden]
-
-    def ask(self, who: str, act: Callable[[Session, Services], Any], hidden: set[str]) -> str:
-        """What an act says and writes, in a world without the hidden projects; the world stays as it was."""
-        slack = Deaf()
-        services = replace(self.services, messenger=slack)
-        database = self.in_which(frozenset(hidden))
-        services = replace(services, database=database)
-        with Session(database.engine, expire_on_commit=False) as session:
-            before = session.execute(text("SELECT coalesce(max(id), 0) FROM outbox")).scalar_one()
-            try:
-                answer = act(session, services)
-            except RunloreError as error:
-                answer = f"{type(error).__name__}: {error}"
-            session.flush()
-            posted = session.execute(
-                text("SELECT key, lane, method, body FROM outbox WHERE id > :before ORDER BY id"),
-                {"before": before},
-            ).all()
-            posted = [row for row in posted if row.method != "chat.update"]  # rendered when it is sent
-            session.rollback()
-        return json.dumps([answer, slack.said, [list(row) for row in posted]], default=str, sort_keys=True)
-
-
-def forget(session: Session, project: str) -> None:
-    """As if the project had never been."""
-    session.execute(text("SET LOCAL session_replication_role = replica"))
-    name = {"name": project}
-    runs = "SELECT run.id FROM run JOIN project ON run.project_id = project.id WHERE project.name = :name"
-    notes = "SELECT note.id FROM note JOIN project ON note.project_id = project.id WHERE project.name = :name"
-    for table in ("fact", "rationale_item", "note_run", "correction"):
-        session.execute(text(f"DELETE FROM {table} WHERE note_id IN ({notes})"), name)  # noqa: S608
-    for table in (
-        "param",
-        "metric_summary",
-        "metric_chunk",
-        "log_chunk",
-        '"like"',
-        "tag",
-        "verdict",
-        "artifact",
-        "link",
-    ):
-        session.execute(text(f"DELETE FROM {table} WHERE run_id IN ({runs})"), name)  # noqa: S608
-    session.execute(
-        text(f"DELETE FROM outbox WHERE split_part(key, ':', 2) IN (SELECT id::text FROM ({runs}) one)"),  # noqa: S608
-        name,
-    )
-    for table in ("note", "run", "thread"):
-        owned = f"DELETE FROM {table} WHERE project_id IN (SELECT id FROM project WHERE name = :name)"  # noqa: S608
-        session.execute(text(owned), name)
-    session.execute(text("DELETE FROM project WHERE name = :name"), name)
-    session.expire_all()
 
 
 @pytest.fixture(scope="module")
@@ -175,74 +43,6 @@ def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
         yield made
         for one in (database, *made.without.values()):
             one.close()
-
-
-def fill(session: Session) -> None:
-    team = Team(session)
-    people = {name: team.person(name, is_guest=name in ("chloe", "pat")) for name in WHERE}
-    channels = {}
-    for channel, name in ((OPEN, "open"), (SECRET, "secret"), (JOINT, "joint")):
-        members = [people[who] for who, where in WHERE.items() if channel in where]
-        channels[channel] = team.channel(name, *members, private=channel == SECRET)
-        channels[channel].is_member = True
-        channels[channel].is_shared = channel == JOINT
-    owners = {"openly": "ben", "secretly": "dev", "jointly": "ana"}
-    for channel, name in ((OPEN, "openly"), (SECRET, "secretly"), (JOINT, "jointly")):
-        project = team.project(name, channels[channel], threading="run", next_number=99)
-        made: list[Run] = []
-        for place in range(4):
-            run = team.run(
-                project, people[owners[name]], name=f"{name}-otter-{place}",
-                params={"lr": 0.1 * (place + 1), f"{name}_width": place}, tags=["warm", name],
-                metrics={"val_acc": 0.5 + 0.1 * place + PROJECTS.index(name) / 50, f"{name}_score": place},
-                state="running" if place == 3 else "finished", entry="train.py",
-                started_at=NOW - timedelta(hours=4 - place), parent_id=made[-1].id if made else None,
-                visibility="project",
-            )  # fmt: skip
-            run.ended_at = None if place == 3 else NOW - timedelta(hours=3 - place, minutes=5)
-            run.number, run.uid = place + 1, f"uid-{name}-{place}"
-            key = run.told_in = f"run:{run.id}:parent"
-            ts = f"17000000{run.id:02d}.000100"
-            session.add(
-                Thread(
-                    project_id=project.id or 0,
-                    run_id=run.id,
-                    channel_id=channel,
-                    outbox_key=key,
-                    ts=ts,
-                    opened_at=NOW,
-                )
-            )
-            session.add(
-                Outbox(key=key, lane=channel, method="chat.postMessage", body={"channel": channel}, state="sent", created_at=NOW,
-                       result={"channel": channel, "ts": ts, "permalink": f"https://acme.slack.com/archives/{channel}/p{ts.replace('.', '')}"})
-            )  # fmt: skip
-            append_log(
-                session,
-                run.id or 0,
-                source="stdout",
-                first_line=0,
-                lines=[f"{name} says hello {place}"],
-                at=NOW,
-            )
-            made.append(run)
-        project.baseline_run_id = made[0].id
-        words = f"Warmup made the {name} loss go down, we keep it."
-        note = team.note(project, people[owners[name]], words, made[1])
-        item = RationaleItem(
-            note_id=note.id or 0,
-            role="next_step",
-            text=f"Next I try {name} dropout.",
-            start=0,
-            end=5,
-            confidence=0.9,
-        )
-        session.add(item)
-        search.add_vectors(session, {note.id or 0: np.full(384, 0.1, dtype=np.float32)})
-        team.note(project, people[owners[name]], f"{name} project note about warmup and schedules.")
-    search_index.index_runs(session, list(session.exec(select(Run.id)).all()))  # type: ignore[arg-type]
-    session.flush()
-    similar.remember(session, [one for one in session.exec(select(Run.id)) if one])
 
 
 # A project's name is taken for everybody, as a channel's is in Slack: `connect` with one that exists must say so.
