@@ -38,7 +38,7 @@ format: setup ## Put the code in shape
 	$(BIN)/ruff check --fix .
 
 bench: setup ## Measure the budgets; DATA=DIR adds speech on recordings of yours; see benchmarks/README.md
-	@for name in ack ask digest ingest_storage sdk_overhead; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in ack ask digest ingest_storage sdk_overhead similar; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.speech --data "$(DATA)"; fi
 
 train: setup ## Train the sentence classifier again, and embed the list of concepts again, from nlp/data

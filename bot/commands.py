@@ -7,11 +7,13 @@ from math import ceil
 from sqlmodel import Session, col, select
 
 from bot import (
+    dependencies,
     digest_commands,
     digests,
     log_files,
     logins,
     notes,
+    releases,
     reports,
     run_changes,
     run_commands,
@@ -42,7 +44,7 @@ from storage import ingest_queries, run_queries
 from storage.logs import grep_log, tail_log
 from storage.memory import Channel, Note, NoteRun, Thread
 from storage.run_list import page_of_runs
-from storage.tables import Link, Person, Project
+from storage.tables import Link, Person, Project, Run
 
 TAIL_LINES = 30
 
@@ -116,9 +118,14 @@ def _written(command: Command) -> str:
 
 def _show(asking: Asking, command: Command) -> Message:
     run = asking.run(command.runs[0])
-    return run_show(
-        run_view(asking.session, run.id or 0, notes=True, curves=True, parents=True), now=asking.now
-    )
+    return _whole(asking, run)
+
+
+def _whole(asking: Asking, run: Run) -> Message:
+    view = run_view(asking.session, run.id or 0, notes=True, curves=True, parents=True)
+    differ = dependencies.difference_words(asking.session, run)
+    libraries = [*([differ] if differ else []), *releases.newer_words(asking.session, view)]
+    return run_show(view, now=asking.now, libraries=libraries)
 
 
 def _compare(asking: Asking, command: Command) -> Message:
@@ -237,9 +244,7 @@ def _best(asking: Asking, command: Command) -> Message:
     run = run_queries.best(asking.session, project.id or 0, names.names(metric), goal)
     if run is None:
         raise RunloreError(f"No run of {project.name} logged {metric}.")
-    return run_show(
-        run_view(asking.session, run.id or 0, notes=True, curves=True, parents=True), now=asking.now
-    )
+    return _whole(asking, run)
 
 
 def _only_project(asking: Asking, command: Command) -> Project:

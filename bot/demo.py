@@ -213,11 +213,13 @@ def _trouble(story: Story) -> None:
     if failed is not None:
         text = "Raised lr from 1e-3 to 30 with plain sgd and the loss exploded at once. We drop this, not worth more time."
         story.keyboard.post(BEN, DIGITS, text, thread_ts=str(failed["ts"]))
+    again = story.train(BEN, "--lr", "1e-3", "--notes", "does a smaller learning rate help?")
     training = story.train(BEN, "--project", "digits-wide", "--hidden", "256", "--epochs", "400")
     half_way = story.keyboard.find(BEN, RUNS, lambda text: "digits-wide" in text, seconds=30)
     board = str(half_way["ts"]) if half_way else ""
     story.expect("a run without a channel of its own is told in its project's thread in #runs", half_way)
     _reply(story, RUNS, half_way, r"step ([2-9]|\d\d)", seconds=20)
+    _told_of_the_same(story)
     training.send_signal(signal.SIGKILL)
     killed_at = time.monotonic()
     killed = half_way and story.keyboard.find_reply(
@@ -227,6 +229,7 @@ def _trouble(story: Story) -> None:
     story.expect(
         f"the run killed half way is told as killed by SIGKILL within 5 s (took {took:.1f} s)", killed
     )
+    again.wait(60)
     if failed is not None:
         noted = _until(
             lambda: any(
@@ -236,6 +239,18 @@ def _trouble(story: Story) -> None:
             30,
         )
         story.expect("ben's typed reply is kept as a note (📝)", noted)
+
+
+def _told_of_the_same(story: Story) -> None:
+    """ben starts what ana ran before, not knowing it."""
+    repeat = story.keyboard.find(BEN, DIGITS, lambda text: "digits/4 " in text, seconds=15)
+    hint = repeat and _reply(story, DIGITS, repeat, "ana ran exactly this", seconds=15)
+    took = float(hint["ts"]) - float(repeat["ts"]) if repeat and hint else 0.0
+    told = shown(hint) if hint else ""
+    story.expect(
+        f"run 4 is told within seconds that ana ran the same before, and how that ended ({took:.0f} s after its start)",
+        "digits/2 finished" in told and "val_acc" in told,
+    )
 
 
 def _questions(story: Story) -> None:
@@ -278,7 +293,8 @@ def _questions(story: Story) -> None:
     story.expect("“who has tried label smoothing?” is answered with ana's words out of the memo", who)
     keyboard.command(BEN, DIGITS, "digest")
     digest = keyboard.find(BEN, DIGITS, lambda text: "Add status" in text and "val_acc" in text, seconds=10)
-    story.expect("a digest tells what moved", digest)
+    chart = digest and "(chart: digits: val_acc" in shown(digest)
+    story.expect("a digest tells what moved, with val_acc as a chart", chart)
 
 
 def _close(story: Story) -> int:

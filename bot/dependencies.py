@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from bot.draft import Change, library_changes
+from bot.draft import Change, library_changes, summary
 from bot.project_settings import settings_of
 from bot.values import RunView
 from bot.views import run_view
@@ -16,6 +16,7 @@ MAIN = (
     "flash-attn", "triton", "xformers", "timm", "diffusers", "vllm", "numpy", "scipy", "pandas", "scikit-learn",
     "xgboost", "lightgbm", "catboost", "optuna",
 )  # fmt: skip
+SHOWN = 6
 _RANK = {name: place for place, name in enumerate(("python", *MAIN))}
 
 
@@ -24,8 +25,9 @@ def reference(session: Session, run: Run) -> tuple[str, RunView] | None:
     project = session.get(Project, run.project_id)
     if project is None:
         return None
-    if project.baseline_run_id and project.baseline_run_id != run.id:
-        return "baseline", run_view(session, project.baseline_run_id)
+    baseline = session.get(Run, project.baseline_run_id) if project.baseline_run_id else None
+    if baseline is not None and baseline.id != run.id and baseline.visibility == "project":
+        return "baseline", run_view(session, baseline.id or 0)
     view = run_view(session, run.id or 0)
     metric = view.metrics.get(view.key_metric or "")
     if metric is None or metric.goal is None:
@@ -38,12 +40,32 @@ def reference(session: Session, run: Run) -> tuple[str, RunView] | None:
 def changes(before: RunView, after: RunView) -> list[Change]:
     """Versions that differ, the main libraries first."""
     found = library_changes(before, after)
-    return sorted(found, key=lambda change: (_RANK.get(_plain(change.name), len(_RANK)), change.name))
+    return sorted(found, key=lambda change: (rank(change.name), change.name))
+
+
+def rank(name: str) -> int:
+    """The main libraries by how much they move results, all others after them."""
+    return _RANK.get(_plain(name), len(_RANK))
+
+
+def is_main(name: str) -> bool:
+    """Whether a library is one of the main ones."""
+    return _plain(name) in MAIN
+
+
+def difference_words(session: Session, run: Run) -> str | None:
+    """against baseline #3: torch 2.9.0 → 2.13.0; None where nothing differs or there is nothing to compare with."""
+    known = reference(session, run)
+    if known is None:
+        return None
+    label, other = known
+    found = changes(other, run_view(session, run.id or 0))
+    return f"against {label} #{other.number}: {summary(found, SHOWN)}" if found else None
 
 
 def main_libraries(run: RunView) -> dict[str, str]:
     """The main libraries of a run and their versions."""
-    return {name: version for name, version in run.libraries.items() if _plain(name) in MAIN}
+    return {name: version for name, version in run.libraries.items() if is_main(name)}
 
 
 def newer(used: str, newest: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from bot import dependencies
+from bot import dependencies, releases
 from bot.better import infer_goal
 from bot.data_words import changed_since
 from bot.draft import Change, differences
@@ -162,6 +162,7 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
         ],
         libraries=dependencies.changes(against, winner) if winner and against else (),
         measured_against=against,
+        releases=releases.newer_words(session, winner, since=since, until=until) if winner else (),
     )
 
 

@@ -99,8 +99,8 @@ def list_row(run: RunView) -> str:
     return " · ".join(words) + (f"\n{' · '.join(details)}" if details else "")
 
 
-def run_show(run: RunView, *, now: datetime) -> Message:
-    """Everything about a run."""
+def run_show(run: RunView, *, now: datetime, libraries: Sequence[str] = ()) -> Message:
+    """Everything about a run; `libraries` says how its libraries stand to others'."""
     told = metric_words(judge(run)) if run.state == "running" else None
     text = f"{ref(run)} running: {told}" if told else ending(run, judge(run))
     blocks: Blocks = [section(overview(run, now)), fields(facts(run, now))]
@@ -111,6 +111,7 @@ def run_show(run: RunView, *, now: datetime) -> Message:
     blocks += listed("Metrics", metric_rows(run))
     blocks += listed("Data", data_rows(run))
     blocks += listed("Code", code_rows(run))
+    blocks += listed("Libraries", [line(each, 600) for each in libraries])
     blocks += listed("Files and links", file_rows(run))
     blocks += listed("How it ended", end_rows(run))
     blocks += listed("Notes", [note_row(note) for note in run.notes[:SHOWN_NOTES]])

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bot import data_watch, digests, directory, jobs, retention, runs, together
+from bot import data_watch, digests, directory, jobs, releases, retention, runs, together
 from bot.wiring import Services
 from storage.database import ensure_partitions
 
 log = logging.getLogger(__name__)
+
+RELEASES_AFTER = timedelta(minutes=10)
 
 
 def build_scheduler(services: Services) -> BackgroundScheduler:
@@ -32,6 +34,13 @@ def build_scheduler(services: Services) -> BackgroundScheduler:
         scheduler.add_job(
             _guarded(tick), "interval", seconds=seconds, next_run_time=services.now() + timedelta(seconds=1)
         )
+    # Not at once: who only tries the bot is no reason to ask an index.
+    scheduler.add_job(
+        _guarded(lambda: releases.look(services)),
+        "interval",
+        seconds=86_400,
+        next_run_time=services.now() + RELEASES_AFTER,
+    )
     return scheduler
 
 

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     data_private_hosts: bool = Field(
         default=False, description="Look at datasets on hosts of the inner network too."
     )
+    check_releases: bool = Field(
+        default=True,
+        description="Look once a day in pip's package index for newer releases of the main libraries.",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property

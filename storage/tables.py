@@ -271,6 +271,17 @@ class DatasetVersion(SQLModel, table=True):
     looks: dict[str, Any] | None = json_optional()  # what it held at the "first" look and at the "last"
 
 
+class LibraryRelease(SQLModel, table=True):
+    """The newest release of a library that the package index knows."""
+
+    __tablename__ = "library_release"
+
+    name: str = Field(primary_key=True)
+    version: str
+    seen_at: datetime = moment(optional=False)  # this version, for the first time
+    checked_at: datetime = moment(optional=False)
+
+
 class RunDataset(SQLModel, table=True):
     """A run read a dataset version."""
 

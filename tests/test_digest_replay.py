@@ -1,230 +1,211 @@
-"""Six weeks of a simulated team in four time zones, two clock changes and an outage: every digest against an independent count."""
+"""Six weeks of a simulated team through the real scheduler and dispatcher: every digest against an independent count."""
 
 import random
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from typing import Any
 
+import digest_weeks as weeks
+import pytest
+from digest_weeks import DAYS, DOWN, END, GPUS, START, TEAMS, TICK, History, Told
+from kept_slack import KeptSlack
 from sqlmodel import Session, col, select
 
-from bot import digests
+from bot import digests, rendering
+from bot.dispatcher import Dispatcher
+from bot.plain_text import plain_text
 from storage.database import Database
-from storage.memory import Digest, Outbox, Subscription
-from storage.tables import MetricSummary, Person, Project, Run
+from storage.memory import Channel, Digest, Outbox, RationaleItem, Subscription
+from storage.tables import Person
 
-START = datetime(
-    2026, 3, 2, tzinfo=UTC
-)  # clocks change on 8 March in New York, 29 March in Berlin, 5 April in Sydney
-END = START + timedelta(weeks=6)
-DOWN = (datetime(2026, 3, 17, 3, tzinfo=UTC), datetime(2026, 3, 20, 2, 10, tzinfo=UTC))
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-CAUSES = (None, None, None, "out of memory", "KeyError: 'lr'")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Team:
-    """One project in one channel with its own hours."""
-
-    name: str
-    zone: str
-    at: time
-    weekdays: Sequence[str]
-    runs_a_day: float
-    silent: tuple[date, date] = (date.max, date.max)
+# Slack is away at vision's hour on two days, and loses its answers on a third.
+AWAY = [
+    (datetime.combine(date(2026, 3, day), time(12, 50), START.tzinfo), timedelta(hours=2)) for day in (11, 25)
+]
+DEAF = (datetime.combine(date(2026, 4, 1), time(12, 50), START.tzinfo), timedelta(minutes=20))
+OWN = "D0ANA"  # ana's own digest, every day at eight in Berlin
+CRASHES = 0.15
 
 
-TEAMS = (
-    Team(name="vision", zone="America/New_York", at=time(9), weekdays=DAYS[:5], runs_a_day=2.5),
-    Team(name="speech", zone="Europe/Berlin", at=time(2, 30), weekdays=DAYS, runs_a_day=1.0),
-    Team(name="ads", zone="Asia/Kolkata", at=time(8, 30), weekdays=("mon", "thu"), runs_a_day=0.6),
-    Team(
-        name="maps",
-        zone="Australia/Sydney",
-        at=time(9),
-        weekdays=DAYS[:5],
-        runs_a_day=1.5,
-        silent=(date(2026, 3, 21), date(2026, 4, 7)),
-    ),
-)
+class Crash(Exception):
+    """A scheduler dies between writing a digest and its commit."""
 
 
-@dataclass
-class Ended:
-    """A run as the simulation knows it."""
+class Replay:
+    """The database and Slack of a simulated team, with two schedulers of which one dies now and then."""
 
-    number: int
-    started: datetime
-    ended: datetime
-    cause: str | None
-    value: float
-
-
-@dataclass
-class Told:
-    """What the independent count expects of one digest."""
-
-    text: str
-    since: datetime
-    until: datetime
-    late: bool = field(default=False)
-
-
-def simulate(team: Team, rng: random.Random) -> list[Ended]:
-    """Runs at any hour; some end on the very second of a digest."""
-    runs = []
-    moments = sorted(START + (END - START) * rng.random() for _ in range(round(42 * team.runs_a_day)))
-    for place, moment in enumerate(moments):
-        ended = moment.replace(microsecond=0)
-        if rng.random() < 0.1:
-            local = datetime.combine(
-                ended.astimezone(ZoneInfo(team.zone)).date(), team.at, ZoneInfo(team.zone)
+    def __init__(self, database: Database, seed: int) -> None:
+        self.database, self.rng, self.slack = database, random.Random(seed), KeptSlack()
+        self.dispatcher = Dispatcher(database, self.slack, render=rendering.render)
+        self.crashes = 0
+        self.histories = [weeks.simulate(team, self.rng) for team in TEAMS]
+        with database.session() as session:
+            for history in self.histories:
+                weeks.record(session, history)
+            ana = session.exec(select(Person).where(Person.name == "ana")).one()
+            session.add(
+                Subscription(
+                    channel_id=OWN,
+                    person_id=ana.id,
+                    weekdays=list(DAYS),
+                    time_zone="Europe/Berlin",
+                    local_time=time(8),
+                    last_covered_until=START,
+                    next_due_at=START,
+                )
             )
-            ended = max(START, local.astimezone(UTC))
-        if team.silent[0] <= ended.date() <= team.silent[1]:
-            continue
-        started = max(START, ended - timedelta(minutes=rng.randrange(2, 300)))
-        runs.append(
-            Ended(
-                number=place + 1,
-                started=started,
-                ended=ended,
-                cause=rng.choice(CAUSES),
-                value=round(rng.uniform(0.5, 0.95), 3),
-            )
-        )
-    return runs
 
-
-def record(session: Session, team: Team, runs: Sequence[Ended], person: Person) -> None:
-    """The same in the database."""
-    project = Project(name=team.name, channel_id=f"C0{team.name.upper()}", created_at=START)
-    session.add(project)
-    session.flush()
-    for run in runs:
-        row = Run(
-            uid=f"{team.name}-{run.number}",
-            project_id=project.id or 0,
-            number=run.number,
-            name=f"{team.name}-{run.number}",
-            owner_id=person.id,
-            state="failed" if run.cause else "finished",
-            ending={"cause": run.cause} if run.cause else {"exit_code": 0},
-            started_at=run.started,
-            ended_at=run.ended,
-            last_seen_at=run.ended,
-        )
-        session.add(row)
-        session.flush()
-        value = run.value
-        session.add(
-            MetricSummary(run_id=row.id or 0, name="val_acc", count=9, last=value, min=value / 2, max=value)
-        )
-    session.add(
-        Subscription(
-            channel_id=project.channel_id or "",
-            weekdays=list(team.weekdays),
-            time_zone=team.zone,
-            local_time=team.at,
-            last_covered_until=START,
-            next_due_at=START,
-        )
-    )
-
-
-def schedule(team: Team) -> list[datetime]:
-    """Every due moment, found by looking at the wall clock each quarter of an hour; a skipped hour counts an hour later."""
-    found: dict[date, datetime] = {}
-    moment = START
-    while moment < END:
-        local = moment.astimezone(ZoneInfo(team.zone))
-        if DAYS[local.weekday()] in team.weekdays and local.time() >= team.at and local.date() not in found:
-            yesterday = (moment - timedelta(minutes=15)).astimezone(ZoneInfo(team.zone))
-            exact = local.time() == team.at
-            skipped = yesterday.date() == local.date() and yesterday.time() < team.at < local.time()
-            if exact or skipped:
-                # 02:30 does not exist on the day the clock jumps from two to three: it is told at 03:30.
-                found[local.date()] = moment if exact else moment + timedelta(minutes=30)
-        moment += timedelta(minutes=15)
-    return sorted(found.values())
-
-
-def expected(team: Team, runs: Sequence[Ended]) -> dict[date, Told]:
-    """What must be told on which local date, and nothing else."""
-    due = schedule(team)
-    missed = [one for one in due if DOWN[0] <= one < DOWN[1]]
-    due = [one for one in due if one not in missed[:-1]]
-    told: dict[date, Told] = {}
-    since = START
-    for until in due:
-        ended = [run for run in runs if since <= run.ended < until]
-        began = [run for run in runs if since <= run.started < until]
-        day = until.astimezone(ZoneInfo(team.zone)).date()
-        if ended or began:
-            told[day] = Told(text=headline(team, runs, ended, since), since=since, until=until)
-        elif until - since >= timedelta(days=7):
-            text = f"Nothing moved since {since:%a %d %b %H:%M} UTC."
-            told[day] = Told(text=text, since=since, until=until)
-        else:
-            continue
-        told[day].late = until in missed and not told[day].text.startswith("Nothing")
-        since = until
-    return told
-
-
-def headline(team: Team, runs: Sequence[Ended], ended: Sequence[Ended], since: datetime) -> str:
-    words = []
-    if ended:
-        words = ["1 run" if len(ended) == 1 else f"{len(ended)} runs"]
-        before = max((run.value for run in runs if run.ended < since), default=None)
-        best = max(ended, key=lambda run: (run.value, -run.number))
-        if before is not None and best.value > before:
-            words.insert(0, f"new best val_acc {best.value:g} (#{best.number})")
-    bad = Counter(bool(run.cause) for run in ended)[True]
-    if bad:
-        words.append(f"{bad} ended badly")
-    return f"{team.name}: {', '.join(words) or 'notes'}"
-
-
-def test_six_weeks_of_digests_tell_each_run_once_and_on_time(database: Database) -> None:
-    rng = random.Random(20260302)
-    history = {team.name: simulate(team, rng) for team in TEAMS}
-    with database.session() as session:
-        person = Person(name="ana", created_at=START)
-        session.add(person)
-        session.flush()
+    def play(self) -> None:
+        """Six weeks: at every moment something is due, and now and then in between."""
+        due = {DOWN[1] + timedelta(minutes=20)}  # the first tick after the outage
         for team in TEAMS:
-            record(session, team, history[team.name], person)
-    now = START
-    while now < END:
-        if not DOWN[0] <= now < DOWN[1]:
-            with database.session() as session:
-                digests.claim_due(session, now=now + timedelta(seconds=rng.randrange(15)))
-        now += timedelta(minutes=30)
-    with database.session() as session:
-        for team in TEAMS:
-            told = expected(team, history[team.name])
-            subscription = session.exec(
-                select(Subscription).where(Subscription.channel_id == f"C0{team.name.upper()}")
-            ).one()
-            rows = session.exec(
-                select(Outbox).where(Outbox.lane == subscription.channel_id, col(Outbox.parent_key).is_(None))
-            ).all()
-            posted = {date.fromisoformat(row.key.rsplit(":", 1)[1]): row for row in rows}
-            assert {day: row.body["text"] for day, row in posted.items()} == {
-                day: one.text for day, one in told.items()
-            }
-            late = {day for day, row in posted.items() if "late: I was away" in str(row.body)}
-            assert late == {day for day, one in told.items() if one.late}
-            periods = {
-                one.local_date: (one.since, one.until)
-                for one in session.exec(select(Digest).where(Digest.subscription_id == subscription.id))
-            }
-            assert {day: periods[day] for day in told} == {
-                day: (one.since, one.until) for day, one in told.items()
-            }
-            bounds = [(told[day].since, told[day].until) for day in sorted(told)]
-            assert all(one[1] == other[0] for one, other in pairwise(bounds))
+            due.update(weeks.schedule(team.zone, team.at, team.weekdays))
+        due.update(weeks.schedule("Europe/Berlin", time(8), DAYS))
+        now, before = START, START - TICK
+        while now < END:
+            up = not DOWN[0] <= now < DOWN[1]
+            if up and (now in due or self.rng.random() < 0.05):
+                self._done(before, now)
+                before = now
+                moment = now + timedelta(seconds=self.rng.randrange(15))
+                self._tick(moment, mortal=True)
+                self._tick(moment, mortal=False)
+                self._deliver(moment)
+            now += TICK
+
+    def _done(self, since: datetime, until: datetime) -> None:
+        """What people tapped done meanwhile; and channels whose members were read again, as every hour."""
+        with self.database.session() as session:
+            for channel in session.exec(select(Channel)):
+                channel.synced_at = until
+            for history in self.histories:
+                for said in history.said:
+                    if said.item_id and said.done is not None and since < said.done <= until:
+                        item = session.get(RationaleItem, said.item_id)
+                        assert item is not None
+                        item.closed_at = said.done
+
+    def _tick(self, moment: datetime, *, mortal: bool) -> None:
+        try:
+            with self.database.session() as session:
+                told = digests.claim_due(session, now=moment)
+                if told and mortal and self.rng.random() < CRASHES:
+                    self.crashes += 1
+                    raise Crash
+        except Crash:
+            return
+
+    def _deliver(self, moment: datetime) -> None:
+        self.slack.away = any(begun <= moment < begun + long for begun, long in AWAY)
+        self.slack.loses_answers = DEAF[0] <= moment < DEAF[0] + DEAF[1]
+        for second in range(30):
+            if not self.dispatcher.send_due(moment + timedelta(seconds=20 + 30 * second)):
+                break
+
+    def settle(self) -> None:
+        """Slack is there to the end: what waits is sent."""
+        self.slack.away = self.slack.loses_answers = False
+        for minute in range(60):
+            if not self.dispatcher.send_due(END + timedelta(minutes=minute)):
+                break
+
+
+@pytest.fixture
+def replay(database: Database) -> Replay:
+    return Replay(database, 20260302)
+
+
+def test_six_weeks_of_digests_tell_each_thing_once_and_on_time(replay: Replay) -> None:
+    replay.play()
+    assert replay.crashes >= 5
+    replay.settle()
+    with replay.database.session() as session:
+        for history in replay.histories:
+            team = history.team
+            told = weeks.expected([history], zone=team.zone, at=team.at, weekdays=team.weekdays)
             assert len(told) >= 8
+            messages = written(session, team.channel)
+            check(session, team.channel, told, messages)
+            for day, one in told.items():
+                check_content(history, one, messages[day])
+        # ana ran in two projects; ben's and mei's are none of hers.
+        hers = [one for one in replay.histories if any(run.owner == "ana" for run in one.runs)]
+        own = weeks.expected(
+            sorted(hers, key=lambda one: one.team.name), zone="Europe/Berlin", at=time(8), weekdays=DAYS
+        )
+        check(session, OWN, own, written(session, OWN))
+        sent = Counter(message["text"] for message in replay.slack.messages if "thread_ts" not in message)
+        rows = session.exec(select(Outbox)).all()
+        assert {row.state for row in rows} == {"sent"}
+        heads = Counter(row.body["text"] for row in rows if row.parent_key is None)
+        assert sent == heads  # each exactly once, whatever was lost on the way
+
+
+def written(session: Session, channel: str) -> dict[date, list[dict[str, Any]]]:
+    """What was written for a channel, by local date: the digest and its thread."""
+    found: dict[date, list[dict[str, Any]]] = {}
+    for row in session.exec(select(Outbox).where(Outbox.lane == channel).order_by(col(Outbox.id))):
+        day = re.search(r"\d{4}-\d\d-\d\d", row.key)
+        assert day is not None
+        found.setdefault(date.fromisoformat(day[0]), []).append(row.body)
+    return found
+
+
+def check(
+    session: Session, channel: str, told: dict[date, Told], messages: dict[date, list[dict[str, Any]]]
+) -> None:
+    """The headlines, which of them are late, and that the periods join without gap or overlap."""
+    assert {day: bodies[0]["text"] for day, bodies in messages.items()} == {
+        day: one.text for day, one in told.items()
+    }
+    late = {day for day, bodies in messages.items() if "late: I was away" in str(bodies[0])}
+    assert late == {day for day, one in told.items() if one.late}
+    subscription = session.exec(select(Subscription).where(Subscription.channel_id == channel)).one()
+    periods = {
+        one.local_date: (one.since, one.until)
+        for one in session.exec(select(Digest).where(Digest.subscription_id == subscription.id))
+    }
+    assert {day: periods[day] for day in told} == {day: (one.since, one.until) for day, one in told.items()}
+    bounds = [(told[day].since, told[day].until) for day in sorted(told)]
+    assert all(one[1] == other[0] for one, other in pairwise(bounds))
+
+
+def check_content(history: History, told: Told, bodies: list[dict[str, Any]]) -> None:
+    """Success by cause, GPU hours, decisions, problems, statuses and open next steps of one digest."""
+    if told.text.startswith("Nothing"):
+        assert len(bodies) == 1
+        return
+    head, *rest = [plain_text("", body["blocks"]) for body in bodies]
+    thread = "\n".join(rest)
+    ended = history.ended(told.since, told.until)
+    if ended:
+        good = sum(run.cause is None for run in ended)
+        causes = Counter(
+            {"out of memory": "out of memory", None: None}.get(run.cause, "KeyError") for run in ended
+        )
+        del causes[None]
+        share = f"{good / len(ended) * 100:.0f} %"
+        runs = "1 run" if len(ended) == 1 else f"{len(ended)} runs"
+        success = next(row for row in thread.splitlines() if row.startswith("📊"))
+        assert success.startswith(f"📊 {good} of {runs} finished ({share})")
+        assert (
+            Counter(
+                {
+                    name: int(amount)
+                    for amount, name in re.findall(r", (\d+) (out of memory|KeyError)", success)
+                }
+            )
+            == causes
+        )
+        hours = sum((run.ended - run.started).total_seconds() for run in ended) * GPUS / 3600
+        counted = next(row for row in thread.splitlines() if row.startswith("⏱️"))
+        assert float(re.search(r"[\d.,]+", counted)[0].replace(",", "")) == pytest.approx(hours, rel=0.06)  # type: ignore[index]
+    for role, most in (("decision", 6), ("problem", 6)):
+        said = {one.text for one in history.during(told.since, told.until, role)[:most]}
+        found = set(re.findall(rf"{role.capitalize()} \d+ of \w+\.", thread))
+        assert found == said
+    assert set(re.findall(r"Next step \d+ of \w+\.", thread)) == history.open_steps(told)
+    statuses = [one.text for one in reversed(history.during(told.since, told.until, "status"))]
+    assert re.findall(r"💬 (Status \d+ of \w+\.)", head) == statuses[-2:]

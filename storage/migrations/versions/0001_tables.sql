@@ -155,6 +155,14 @@ CREATE TABLE slack_event (
 );
 CREATE INDEX ix_slack_event_received_at ON slack_event (received_at);
 
+CREATE TABLE library_release (
+    name VARCHAR NOT NULL,
+    version VARCHAR NOT NULL,
+    seen_at TIMESTAMPTZ NOT NULL,
+    checked_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (name)
+);
+
 CREATE TABLE term_count (
     term VARCHAR NOT NULL,
     notes BIGINT NOT NULL,
