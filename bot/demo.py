@@ -4,7 +4,6 @@ import fcntl
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,12 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from rich.console import Console
 
-from bot import tokens
+from bot import demo_bot, tokens
 from bot.demo_people import Keyboard, shown
 from bot.errors import RunloreError
 from bot.home import open_database
@@ -31,7 +28,6 @@ from storage.embedded_place import create_home, empty_home
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ANA, BEN = "U0ANA", "U0BEN"
 RUNS, DIGITS = "C0RUNS", "C0DIGITS"
-READY_SECONDS = 60.0
 MEMO_SECONDS = 60.0
 KILLED_SECONDS = 5.0  # from the SIGKILL to its announcement
 
@@ -81,8 +77,8 @@ def play(settings: Settings, *, once: bool) -> int:
                 "home": home,
                 "database_url": None,
                 "slack_bot_token": None,
-                "port": _free_port(settings.port),
-                "workspace_port": _free_port(settings.workspace_port),
+                "port": demo_bot.free_port(settings.port),
+                "workspace_port": demo_bot.free_port(settings.workspace_port),
                 "public_url": None,
             }
         )
@@ -99,7 +95,7 @@ def play(settings: Settings, *, once: bool) -> int:
 
 def _perform(settings: Settings, *, once: bool) -> int:
     """Start the bot, play the acts, and stay until Ctrl-C or judge what came; the bot ends with it."""
-    bot = _start_bot(settings)
+    bot = demo_bot.start_bot(settings)
     trainings: list[subprocess.Popen[bytes]] = []
     try:
         story = _set_stage(settings, bot)
@@ -115,7 +111,7 @@ def _perform(settings: Settings, *, once: bool) -> int:
     finally:
         for training in trainings:
             training.terminate()
-        _stop(bot)
+        demo_bot.stop(bot)
 
 
 @contextmanager
@@ -134,36 +130,11 @@ def _alone(home: Path) -> Iterator[None]:
         os.close(held)
 
 
-def _start_bot(settings: Settings) -> "subprocess.Popen[bytes]":
-    environment = os.environ | {
-        "RUNLORE_HOME": str(settings.home),
-        "RUNLORE_PORT": str(settings.port),
-        "RUNLORE_WORKSPACE_PORT": str(settings.workspace_port),
-        "RUNLORE_LOG_LEVEL": "WARNING",
-    }
-    for name in (
-        "SLACK_BOT_TOKEN",
-        "SLACK_APP_TOKEN",
-        "SLACK_SIGNING_SECRET",
-        "RUNLORE_DATABASE_URL",
-        "RUNLORE_URL",
-    ):
-        environment.pop(name, None)
-    with (settings.home / "bot.log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "bot.cli", "serve"],
-            env=environment,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-        )
-
-
 def _set_stage(settings: Settings, bot: "subprocess.Popen[bytes]") -> Story:
     """Database, workspace and bot are up; two people have logged in and connected a channel."""
     started = time.monotonic()
     with console.status("Starting database, workspace and bot …"):
-        _wait_ready(settings, bot)
+        demo_bot.wait_ready(settings, bot)
     console.print(f"Ready in {time.monotonic() - started:.1f} s.")
     keyboard = Keyboard(f"http://127.0.0.1:{settings.workspace_port}")
     with open_database(settings) as database, database.session() as session:
@@ -357,45 +328,3 @@ def _until(condition: Callable[[], object], seconds: float) -> bool:
             return False
         time.sleep(0.2)
     return True
-
-
-def _wait_ready(settings: Settings, bot: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if bot.poll() is not None:
-            raise RunloreError(
-                f"The bot ended at once. It said: {(settings.home / 'bot.log').read_text()[-2000:]}"
-            )
-        try:
-            with urlopen(f"{settings.url}/readyz", timeout=2):  # noqa: S310  our own bot
-                break
-        except (URLError, OSError):
-            time.sleep(0.1)
-    else:
-        raise RunloreError(
-            f"The bot was not ready after {READY_SECONDS:g} s; see {settings.home / 'bot.log'}"
-        )
-    while b"is ready" not in (settings.home / "bot.log").read_bytes():
-        if time.monotonic() > deadline:
-            raise RunloreError(f"The bot did not reach its workspace; see {settings.home / 'bot.log'}")
-        time.sleep(0.1)
-
-
-def _stop(bot: "subprocess.Popen[bytes]") -> None:
-    bot.terminate()
-    try:
-        bot.wait(20)
-    except subprocess.TimeoutExpired:
-        bot.kill()
-
-
-def _free_port(wanted: int) -> int:
-    """The wanted port, or another when it is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise RunloreError("No port is free on 127.0.0.1.")
