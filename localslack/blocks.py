@@ -189,6 +189,24 @@ def _over_all_blocks(blocks: list[Json], pointer: str, report: Report) -> None:
         if name and name in seen:
             report.add(f"{pointer}/{index}/block_id", f"`block_id` already exists: {name}", "unique")
         seen.add(name or "")
+        _unlike_actions(block, f"{pointer}/{index}", report)
+
+
+def _unlike_actions(block: Json, pointer: str, report: Report) -> None:
+    """Within one block every action_id names one element."""
+    for field in ("elements", "actions"):
+        seen: set[str] = set()
+        for index, element in enumerate(block.get(field) or ()):
+            name = element.get("action_id")
+            if name and name in seen:
+                place = f"{pointer}/{field}/{index}/action_id"
+                report.add(place, f"`action_id` already exists for another element: {name}", "unique")
+            seen.add(name or "")
+    for index, child in enumerate(block.get("child_blocks") or ()):
+        _unlike_actions(child, f"{pointer}/child_blocks/{index}", report)
+    if block["type"] == "carousel":
+        for index, card in enumerate(block["elements"]):
+            _unlike_actions(card, f"{pointer}/elements/{index}", report)
 
 
 def check_message_blocks(blocks: Any, files: Json, *, pointer: str = "/blocks") -> None:  # noqa: ANN401

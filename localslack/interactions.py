@@ -32,7 +32,7 @@ class Interactions:
             "team_id": state.team["id"],
             "team_domain": state.team["domain"],
             "channel_id": channel["id"],
-            "channel_name": "directmessage" if channel.get("is_im") else channel["name"],
+            "channel_name": _channel_name(channel),
             "user_id": user,
             "user_name": state.user(user)["name"],
             "command": command,
@@ -55,7 +55,11 @@ class Interactions:
             for spec in app.commands:
                 if spec["command"] == command and app.has_any("commands"):
                     return app, spec
-        raise Refused(f"{command} is not a valid command.")
+        raise Refused(
+            f"{command} is not a valid command. In Slack, all messages that start with the “/” character are "
+            "interpreted as commands. If you are trying to send a message and not run a command, try preceding "
+            "the “/” with an empty space."
+        )
 
     def _say(self, app: App, url: str, answer: Json) -> None:
         """Post what an app put into its acknowledgement, unless Slack would refuse it."""
@@ -284,4 +288,6 @@ class Interactions:
 
 
 def _channel_name(channel: Json) -> str:
-    return "directmessage" if channel.get("is_im") else str(channel["name"])
+    """What Slack tells an app of a conversation's name: of a private one only that it is private."""
+    names = {"im": "directmessage", "group": "privategroup"}
+    return names.get(render.kind(channel)) or str(channel["name"])

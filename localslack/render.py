@@ -112,7 +112,10 @@ def message(state: State, channel_id: str, raw: Json, *, metadata: bool = False)
     if not metadata:
         shown.pop("metadata", None)
     if "files" in raw:
-        shown["files"] = [file(state, each) for each in raw["files"]]
+        # Where else a file was shared is told by files.info only.
+        places = ("shares", "channels", "groups", "ims")
+        told = [file(state, each) for each in raw["files"]]
+        shown["files"] = [{k: v for k, v in each.items() if k not in places} for each in told]
     if "ephemeral_to" in raw:
         shown["is_ephemeral"] = True
     replies = state.replies.get((channel_id, raw["ts"]), [])

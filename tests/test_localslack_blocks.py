@@ -234,6 +234,16 @@ def test_a_block_is_refused_on_a_surface_it_does_not_belong_to(kind: str, surfac
     assert pointers([{"type": kind}], surface) == ["/blocks/0/type"]
 
 
+def test_an_action_id_names_one_element_of_its_block() -> None:
+    button = {"type": "button", "action_id": "go", "text": plain("Go")}
+    row = {"type": "actions", "elements": [button, button]}
+    assert pointers([row]) == ["/blocks/0/elements/1/action_id"]
+    one = {"type": "actions", "elements": [button]}
+    assert pointers([one, one]) == []
+    inside = {"type": "container", "title": plain("More"), "child_blocks": [one, row]}
+    assert pointers([inside]) == ["/blocks/0/child_blocks/1/elements/1/action_id"]
+
+
 def modal(*blocks: Json, **more: Any) -> Json:  # noqa: ANN401
     return {"type": "modal", "title": plain("Edit"), "blocks": list(blocks), **more}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bolt_apps import HTTP, SOCKET, workspace_for
-from local_workspace import ANA, BEN, RUNS, Json, LocalWorkspace, SlackSaid
+from local_workspace import ANA, BEN, RUNS, SECRET, Json, LocalWorkspace, SlackSaid
 from slack_bolt import Ack, App, Respond
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -175,6 +175,12 @@ def test_a_command_carries_who_where_and_what(workspace: LocalWorkspace, seen: S
     assert (body["user_id"], body["user_name"], body["channel_name"]) == (ANA, "ana", "runs")
     assert body["text"] == f"who <@{BEN}> &lt;3"
     assert "thread_ts" not in body
+
+
+def test_a_private_channels_name_is_not_told(workspace: LocalWorkspace, seen: Seen) -> None:
+    workspace.command(ANA, SECRET, "/runs", "list")
+    body = seen.next()
+    assert (body["channel_id"], body["channel_name"]) == (SECRET, "privategroup")
 
 
 def test_a_command_in_a_thread_is_refused_in_slacks_words(workspace: LocalWorkspace) -> None:

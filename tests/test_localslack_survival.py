@@ -53,6 +53,7 @@ def test_a_memo_has_the_fields_of_slacks_voice_clips(workspace: LocalWorkspace, 
     assert file["duration_ms"] > 0
     assert len(file["audio_wave_samples"]) == 100
     assert slack.files_info(file=file["id"])["file"]["shares"]["public"][RUNS][0]["thread_ts"] == parent
+    assert not {"shares", "channels"} & file.keys()
 
 
 def test_a_download_without_the_token_is_slacks_login_page(workspace: LocalWorkspace) -> None:
