@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bot import digest_commands
+from bot import digest_commands, feedback
 from bot.api import answer_json
 from bot.ask import ask as ask_question
 from bot.cli_operate import bring_in
@@ -193,6 +193,20 @@ def digest(
     """What moved: runs, bests, decisions, problems and open next steps."""
     with open_database(Settings()) as database, database.read_session() as session:
         typer.echo(digest_commands.as_text(session, project=project, days=days, depth=depth, now=utc_now()))
+
+
+def export_feedback(
+    target: Annotated[Path | None, typer.Argument(help="A file; without it, standard output.")] = None,
+) -> None:
+    """What people corrected in readings, one JSON object a line; only of projects whose settings allow it."""
+    with open_database(Settings()) as database, database.read_session() as session:
+        rows = [json.dumps(row, ensure_ascii=False) for row in feedback.corrections(session)]
+    if target is None:
+        for row in rows:
+            typer.echo(row)
+    else:
+        target.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    console.print(f"{len(rows)} corrections of projects that allow it.")
 
 
 def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:

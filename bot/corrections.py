@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from bot import notes, outbox
+from bot import notes
 from bot.note_forms import NoteEdit, Piece
 from bot.values import FactView
 from storage.memory import Correction, Fact, Note, RationaleItem
@@ -34,10 +34,7 @@ def apply(session: Session, edit: NoteEdit, person: Person, *, now: datetime) ->
         session.delete(gone)
     note.text, note.edited_at, note.edited_by_id = text, now, person.id
     session.flush()
-    if note.channel_id:
-        outbox.edit(
-            session, notes.CARD.format(note.id), note.channel_id, {"note": note.id}, now=now, urgent=True
-        )
+    notes.refresh_card(session, note, now=now)
     if text != old_text:
         notes.read_again(session, note)
     return note
@@ -49,10 +46,7 @@ def confirm_facts(session: Session, note: Note, person: Person, *, now: datetime
         fact.confirmed = True
         _remember(session, note, person, fact.name, {"confirmed": False}, {"confirmed": True}, now=now)
     session.flush()
-    if note.channel_id:
-        outbox.edit(
-            session, notes.CARD.format(note.id), note.channel_id, {"note": note.id}, now=now, urgent=True
-        )
+    notes.refresh_card(session, note, now=now)
 
 
 def may_edit(session: Session, note: Note, person: Person) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from bot import commands, corrections, likes, notes, outbox, people, runs, settings_changes
 from bot.asking import sees_run, sight_of
@@ -127,7 +127,9 @@ def submission(session: Session, services: Services, body: Mapping[str, Any]) ->
 
 
 def shortcut(session: Session, services: Services, body: Mapping[str, Any]) -> None:
-    """“Save as run note” in a message's menu."""
+    """“Save as run note” and “Show run note” in a message's menu."""
+    if body.get("callback_id") == "show_note":
+        _show_note(session, services, body)
     if body.get("callback_id") == "save_note":
         save_message(
             session,
@@ -136,6 +138,23 @@ def shortcut(session: Session, services: Services, body: Mapping[str, Any]) -> N
             ts=str(body["message"]["ts"]),
             message=body["message"],
         )
+
+
+def _show_note(session: Session, services: Services, body: Mapping[str, Any]) -> None:
+    """The card of a message that is a note, to whoever asks for it."""
+    channel, ts = str(body["channel"]["id"]), str(body["message"]["ts"])
+    person = people.by_slack_id(session, str(body["user"]["id"]), now=services.now())
+    note = session.exec(
+        select(Note).where(Note.channel_id == channel, Note.ts == ts, col(Note.deleted_at).is_(None))
+    ).first()
+    told = Message(text="This is no note yet. 📝 on it, or “Save as run note”, makes it one.")
+    if note is not None and person_sight(session, person, now=services.now()).sees(note.project_id):
+        about = notes.runs_of(session, note.id or 0)
+        told = note_card(
+            note_view(notes.bundle_of(session, note)), run_view(session, about[0].id or 0) if about else None
+        )
+    answer = {"response_type": "ephemeral", "replace_original": False, "text": told.text}
+    services.messenger.respond(str(body["response_url"]), answer | {"blocks": told.blocks})
 
 
 def save_message(

@@ -15,7 +15,7 @@ from bot.threads import thread_at
 from bot.views import note_view, run_views
 from storage import run_queries, search
 from storage.jobs import defer
-from storage.memory import Fact, Note, NoteRun, RationaleItem, Thread
+from storage.memory import Fact, Note, NoteRun, Outbox, RationaleItem, Thread
 from storage.run_queries import NoteBundle
 from storage.tables import Person, Project, Run
 
@@ -121,9 +121,8 @@ def forget(session: Session, note: Note, *, now: datetime) -> None:
     if kept := (note.memo or {}).get("kept"):
         Path(str(kept)).unlink(missing_ok=True)
     note.deleted_at, note.text, note.heard, note.title, note.memo = now, "", None, None, None
-    card = CARD.format(note.id)
-    if note.channel_id:
-        outbox.remove(session, card, note.channel_id, now=now)
+    if place := card_place(session, note):
+        outbox.remove(session, CARD.format(note.id), place, now=now)
     if note.channel_id and note.ts:
         outbox.react(session, note.channel_id, note.ts, "memo", now=now, remove=True)
 
@@ -144,9 +143,22 @@ def move(session: Session, note: Note, run: Run, *, now: datetime) -> None:
     note_files.move(session, note, run)
     note.project_id = run.project_id
     session.flush()
-    if note.channel_id and outbox.sent(session, CARD.format(note.id)):
-        outbox.edit(session, CARD.format(note.id), note.channel_id, {"note": note.id}, now=now, urgent=True)
+    refresh_card(session, note, now=now)
     read_again(session, note)
+
+
+def card_place(session: Session, note: Note) -> str | None:
+    """The channel that a note's card was posted in; None where it has none."""
+    posted = (Outbox.key == CARD.format(note.id), Outbox.method == "chat.postMessage")
+    return session.exec(select(Outbox.lane).where(*posted, col(Outbox.state) != "dropped")).first()
+
+
+def refresh_card(session: Session, note: Note, *, now: datetime) -> bool:
+    """Bring a note's card up to date, where it has one."""
+    place = card_place(session, note)
+    if place is not None:
+        outbox.edit(session, CARD.format(note.id), place, {"note": note.id}, now=now, urgent=True)
+    return place is not None
 
 
 def read_again(session: Session, note: Note) -> None:

@@ -43,6 +43,7 @@ class ProjectSettings:
     told: frozenset[str] = frozenset(TOLD)
     log_tail: str = "thread"
     keep_audio: bool = False
+    share_feedback: bool = False  # corrections may be exported by the operator
     language: str | None = None  # of memos; None: heard from the recording
     aliases: Mapping[str, str] = field(default_factory=dict)  # another name in lower case -> the name
     gpu_price: str | None = None  # of an hour of one GPU: "2.50 €"
@@ -65,6 +66,7 @@ def settings_of(project: Project) -> ProjectSettings:
         told=frozenset(told) & TOLD.keys() if isinstance(told, list) else frozenset(TOLD),
         log_tail=tail if tail in LOG_TAILS else "thread",
         keep_audio=bool(kept.get("keep_audio")),
+        share_feedback=bool(kept.get("share_feedback")),
         language=language if language in LANGUAGES else None,
         gpu_price=price if isinstance(price := kept.get("gpu_price"), str) and price else None,
         aliases={

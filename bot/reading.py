@@ -81,16 +81,13 @@ def read_note(
 
 def show(session: Session, note: Note, told: Sequence[StatedItem], *, now: datetime) -> None:
     """Typed notes that say something get a 📝, memos their card; an existing card is brought up to date."""
-    if note.channel_id is None or note.ts is None:
-        return
     key, runs = notes.CARD.format(note.id), notes.runs_of(session, note.id or 0)
     confident = any(item.confidence >= CONFIDENT for item in told)
-    if confident and not runs:
+    if confident and not runs and note.ts is not None:
         notes.offer_runs(session, note, now=now)
+    if notes.refresh_card(session, note, now=now) or note.channel_id is None or note.ts is None:
+        return
     if note.kind == "memo":
-        if outbox.told(session, key):
-            outbox.edit(session, key, note.channel_id, {"note": note.id}, now=now, urgent=True)
-            return
         about = run_view(session, runs[0].id or 0) if runs else None
         card = memo_card(note_view(notes.bundle_of(session, note)), about)
         outbox.post(

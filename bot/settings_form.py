@@ -41,6 +41,10 @@ OPENNESS = {
     "private": "Private: only members of its channel",
 }
 DEPTHS = {"off": "No digest", "brief": "Brief", "full": "Full", "manager": "With a Markdown report"}
+CONSENTS = {
+    "keep": "Keep a copy of the sound",
+    "feedback": "Corrections may be exported to improve the reading",
+}
 DAYS = {"mon": "Mo", "tue": "Tu", "wed": "We", "thu": "Th", "fri": "Fr", "sat": "Sa", "sun": "Su"}
 GOAL = re.compile(r"(?P<name>\S.*?)\s*[:=]\s*(?P<goal>min|max)\w*", re.IGNORECASE)
 ALIAS = re.compile(r"(?P<alias>\S.*?)\s*=\s*(?P<name>\S.*)")
@@ -111,7 +115,7 @@ def settings_modal(now: Chosen, choices: Choices, *, place: str) -> Block:
         divider(),
         header("Private things"),
         input_block("log_tail", "Last lines of the output", select("log_tail", _options(LOG_TAILS), chosen=kept.log_tail), optional=False),
-        input_block("audio", "Memos", checkboxes("audio", [option("Keep a copy of the sound", "keep")], ticked=["keep"] if kept.keep_audio else [])),
+        input_block("audio", "Memos and notes", checkboxes("audio", _options(CONSENTS), ticked=[key for key, given in (("keep", kept.keep_audio), ("feedback", kept.share_feedback)) if given])),
         input_block("language", "Language of memos", select("language", languages, chosen=kept.language or "-"), optional=False),
     ]  # fmt: skip
     return modal(
@@ -129,7 +133,8 @@ def read_settings(view: Mapping[str, Any]) -> tuple[int, str, Chosen]:
     told = ProjectSettings(
         told=frozenset(_several(said.get("told"))),
         log_tail=said["log_tail"],
-        keep_audio=said.get("audio") == "keep",
+        keep_audio="keep" in _several(said.get("audio")),
+        share_feedback="feedback" in _several(said.get("audio")),
         language=_chosen(said["language"]),
         aliases=_aliases(said.get("aliases", "")),
         gpu_price=_price(said.get("gpu_price", "")),

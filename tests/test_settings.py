@@ -80,7 +80,7 @@ def test_the_form_shows_and_keeps_everything(bot: RunningBot) -> None:
         at="08:30",
         days=["mon", "thu"],
         log_tail="owner",
-        audio=["keep"],
+        audio=["keep", "feedback"],
         language="de",
         openness="discoverable",
     )
@@ -92,6 +92,7 @@ def test_the_form_shows_and_keeps_everything(bot: RunningBot) -> None:
     assert project.baseline_run_id is not None
     assert kept.told == {"best", "failure"}
     assert (kept.log_tail, kept.keep_audio, kept.language) == ("owner", True, "de")
+    assert kept.share_feedback
     assert dict(kept.aliases) == {"valid/acc": "val_acc"}
     assert kept.gpu_price == "2,50 €"
     with bot.services.database.session() as session:
