@@ -42,7 +42,7 @@ bench: setup ## Measure the budgets; DATA=DIR adds speech on recordings of yours
 	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.speech --data "$(DATA)"; fi
 
 train: setup ## Train the sentence classifier again, and embed the list of concepts again, from nlp/data
-	$(BIN)/python -m nlp.training
+	OMP_NUM_THREADS=1 $(BIN)/python -m nlp.training
 	$(BIN)/python -m nlp.thesaurus
 
 clean: ## Remove what was built

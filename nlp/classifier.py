@@ -15,7 +15,7 @@ from nlp.sentences import Token
 from nlp.values import ROLES, ModelError, Vectors
 
 Stored = npt.NDArray[Any]
-VECTORS = ("meaning", "wording", "phrasing")
+VECTORS = ("wording",)
 CUTS = {"words": grams, "pieces": pieces}
 VIEWS = (*VECTORS, "cues", *CUTS)
 

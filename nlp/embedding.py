@@ -15,16 +15,15 @@ DIMENSIONS = 384
 LONGEST = 256  # word pieces the model was trained to read; what lies beyond is cut
 BATCH = 32
 PADDED = 1.5  # a text this much longer than the shortest of its batch begins another
-WORDING, PHRASING = 3, 4  # of six layers: the middle ones know how a thing is said, the last what it is about
+MIDDLE = (2, 3, 4, 5)  # of six layers: the middle ones know how a thing is said, the last what it is about
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
-    """What one pass gives: unit vectors of the meaning, and of how it is said at two depths."""
+    """What one pass gives: unit vectors of the meaning, and of how it is said at four depths, side by side."""
 
     meaning: Vectors
     wording: Vectors
-    phrasing: Vectors
 
 
 class MiniLm:
@@ -43,22 +42,22 @@ class MiniLm:
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """All vectors of each text."""
-        found = np.zeros((3, len(texts), DIMENSIONS), dtype=np.float32)
-        if not texts:
-            return Encoded(meaning=found[0], wording=found[1], phrasing=found[2])
-        pieces: list[list[int]] = self._tokenizer(list(texts), truncation=True, max_length=LONGEST)[
-            "input_ids"
-        ]
+        found = np.zeros((len(texts), 1 + len(MIDDLE), DIMENSIONS), dtype=np.float32)
+        pieces: list[list[int]] = (
+            self._tokenizer(list(texts), truncation=True, max_length=LONGEST)["input_ids"] if texts else []
+        )
         for rows in _batches([len(ids) for ids in pieces]):
-            found[:, rows] = self._forward([pieces[row] for row in rows])
-        return Encoded(meaning=found[0], wording=found[1], phrasing=found[2])
+            found[rows] = self._forward([pieces[row] for row in rows])
+        return Encoded(
+            meaning=found[:, 0], wording=found[:, 1:].reshape(len(texts), len(MIDDLE) * DIMENSIONS)
+        )
 
     def _forward(self, pieces: list[list[int]]) -> Vectors:
         batch = self._tokenizer.pad({"input_ids": pieces}, return_tensors="pt")
         with torch.inference_mode():
             states = self._model(**batch, output_hidden_states=True).hidden_states
             mask = batch["attention_mask"].unsqueeze(-1).to(states[-1].dtype)
-            return np.stack([_pooled(states[layer], mask) for layer in (-1, WORDING, PHRASING)])
+            return np.stack([_pooled(states[layer], mask) for layer in (-1, *MIDDLE)], axis=1)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -69,7 +68,8 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
             yield rows
             rows = []
         rows.append(row)
-    yield rows
+    if rows:
+        yield rows
 
 
 def _pooled(states: torch.Tensor, mask: torch.Tensor) -> Vectors:

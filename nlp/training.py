@@ -23,9 +23,12 @@ from nlp.values import ROLES, Role, Vectors
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.jsonl"
 # Regularisation of each view; a view is trained alone, so that the loud do not drown the telling.
-STRENGTH = {"meaning": 43.0, "wording": 43.0, "phrasing": 43.0, "cues": 0.02, "words": 2.7, "pieces": 2.7}
+STRENGTH = {"wording": 10.0, "cues": 0.02, "words": 2.7, "pieces": 2.7}
 FEWEST = {"words": 2, "pieces": 3}  # sentences an n-gram must occur in
 _NUMBER: dict[str, int] = {role: number for number, role in enumerate(ROLES)}
+COMMONNESS = (
+    0.5  # how far a role's share of the sentences counts: fully, the rare ones would be missed too often
+)
 FOLDS = 5
 DIGITS = 3
 
@@ -182,7 +185,7 @@ def _mixed(fitted: Fitted, mixing: Mapping[str, float], shares: Vectors) -> Weig
         for view in VIEWS
     }
     views = {view: fitted.matrices[view] * mixing[view] for view in mixing}
-    bias = np.log(shares) + sum(fitted.biases[view] * mixing[view] for view in mixing)
+    bias = COMMONNESS * np.log(shares) + sum(fitted.biases[view] * mixing[view] for view in mixing)
     return Weights(
         views={view: matrix.round(DIGITS).astype(np.float32) for view, matrix in (empty | views).items()},
         bias=bias.round(DIGITS).astype(np.float32),

@@ -1,5 +1,9 @@
 """The real reading of notes: roles with their quotes, facts linked to the run, nothing invented."""
 
+import json
+from collections import Counter
+from importlib.resources import files
+
 import pytest
 
 from nlp.loader import load_extractor
@@ -46,3 +50,35 @@ def test_facts_carry_what_was_said_and_are_checked_against_the_log(extractor: Ra
 def test_anything_can_be_read(extractor: RationaleExtractor, text: str) -> None:
     reading = extractor.read(text)
     assert all(text[item.start : item.end] == item.text for item in reading.items)
+
+
+def test_a_long_sentence_with_several_roles_is_cut_into_clauses(extractor: RationaleExtractor) -> None:
+    text = (
+        "We lowered the learning rate from 3e-4 to 1e-4 in all layers of the decoder, "
+        "but the training job crashed with an out of memory error after 200 steps."
+    )
+    reading = extractor.read(text)
+    assert [item.role for item in reading.items] == ["change", "problem"]
+    assert all(text[item.start : item.end] == item.text for item in reading.items)
+    assert [fact.to for fact in reading.items[0].facts] == ["1e-4"]
+
+
+def test_a_title_is_short_and_the_notes_own_words(extractor: RationaleExtractor) -> None:
+    text = (
+        "Okay so, um, we doubled the batch size and, to our surprise, the validation accuracy on the held-out "
+        "hospitals went up from 81.2 to 84.9 percent while training took only half of the time it took before."
+    )
+    reading = extractor.read(text)
+    assert 0 < len(reading.title) <= 80
+    assert reading.title.rstrip("…") in text
+    assert reading.summary in text
+
+
+def test_the_rare_roles_are_found_in_sentences_it_never_saw(extractor: RationaleExtractor) -> None:
+    """Measured on `heldout.jsonl`, by which nothing is trained: the target is 0.7 for each."""
+    lines = files("nlp").joinpath("data", "heldout.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    said = Counter(row["role"] for row in rows)
+    found = Counter(row["role"] for row in rows if extractor.read(row["text"]).role == row["role"])
+    assert min(said.values()) >= 60
+    assert all(found[role] / said[role] >= 0.7 for role in ("problem", "decision", "next_step"))
