@@ -90,8 +90,8 @@ def load(url: str, notes: Collection) -> None:
         connection.execute("DROP INDEX ix_note_terms")
         projects = ((i, f"p{i}", "project", "open", 1, NOW) for i in range(1, PROJECTS + 1))
         copy(connection, "project (id, name, threading, openness, next_number, created_at)", projects)
-        people = ((i, f"Person {i}", False, False, NOW) for i in range(1, PEOPLE + 1))
-        copy(connection, "person (id, name, is_bot, is_guest, created_at)", people)
+        people = ((i, f"Person {i}", False, False, False, NOW) for i in range(1, PEOPLE + 1))
+        copy(connection, "person (id, name, is_bot, is_guest, is_gone, created_at)", people)
         runs = (
             (
                 i,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.ask import Answer, Finding
+from bot.ask import Answer, Finding, distinct
 from bot.better import Judgement, judge
 from bot.blocks import (
     Block,
@@ -34,8 +34,10 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
     if answer.nobody:
         return nobody_message(answer)
     blocks: list[Block] = [section(bold(headline(answer)))] if first == 0 else []
+    before: Finding | None = None
     for finding in answer.found[first : first + SHOWN]:
-        blocks.append(section(finding_text(finding, answer.asked_at)))
+        blocks.append(section(finding_text(finding, answer.asked_at, before)))
+        before = finding
     if answer.silent and first == 0:
         rows = [run_text(run, judge(run)) for run in answer.silent[:SHOWN]]
         blocks.append(section("\n".join(["Runs that match by their own words:", *rows])))
@@ -46,21 +48,55 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
 
 
 def headline(answer: Answer) -> str:
-    """Notes by 3 people come close, 5 runs: 2 got better, 1 worse; Ana kept one.
+    """2 people tried label smoothing in 3 runs: 2 got better, 1 worse; Ana kept one.
 
-    One in three is about a neighbouring matter (benchmarks/ask.md), so nobody is said to have tried it.
+    "Tried" rests on the runs' own words or on what was said to be done; else the notes only "mention" it, where they
+    name what was asked for, or "come close": one in five is about a neighbouring matter (benchmarks/ask.md).
     """
-    runs = count(len(answer.runs), "run")
-    if answer.people:
-        told_by = f"Notes by {count(len(answer.people), 'person', 'people')} come close"
-        told_by += f", {runs}" if answer.runs else ""
-    elif answer.found:
-        told_by = f"{count(len(answer.found), 'note')} close to this" + (f", {runs}" if answer.runs else "")
+    if answer.tried:
+        return _tried(answer) + said(answer)
+    speaking = [finding for finding in answer.found if finding.speaks] if answer.subject else []
+    found = speaking or answer.found
+    shown = runs_of(found) if speaking else answer.runs
+    people = distinct(finding.note.author for finding in found)
+    runs = count(len(shown), "run")
+    does = f"mention {line(answer.subject, 80)}" if speaking else "come close"
+    if people:
+        told_by = f"Notes by {count(len(people), 'person', 'people')} {does}"
+        told_by += f", {runs}" if shown else ""
+    elif found:
+        told_by = f"{count(len(found), 'note')} close to this" + (f", {runs}" if shown else "")
     else:
-        told_by = f"{runs} {'matches' if len(answer.runs) == 1 else 'match'} this"
-    told = [text for text in (outcomes(answer), verdicts(answer.runs)) if text]
-    told_by += f": {'; '.join(told)}" if told else ""
-    return told_by + said(answer)
+        told_by = f"{runs} {'matches' if len(shown) == 1 else 'match'} this"
+    return told_by + _ended(answer, shown) + said(answer)
+
+
+def _tried(answer: Answer) -> str:
+    """Who ran it, and how those runs ended; then who else speaks of it."""
+    runs = answer.tried
+    had = {run.id for run in runs}
+    people = distinct(run.owner for run in runs)
+    subject = line(answer.subject, 80)
+    who = f"{count(len(people), 'person', 'people')} tried {subject}" if people else f"{subject} was tried"
+    told = f"{who} in {count(len(runs), 'run')}{_ended(answer, runs)}"
+    known = {person.id for person in people}
+    others = distinct(
+        finding.note.author
+        for finding in answer.found
+        if finding.speaks and not had & {run.id for run in finding.runs}
+    )
+    more = [person for person in others if person.id not in known]
+    return told + (f"; notes by {len(more)} more mention it" if more else "")
+
+
+def _ended(answer: Answer, runs: Sequence[RunView]) -> str:
+    told = [text for text in (outcomes(answer, runs), verdicts(runs)) if text]
+    return f": {'; '.join(told)}" if told else ""
+
+
+def runs_of(found: Sequence[Finding]) -> list[RunView]:
+    """Their runs, each once."""
+    return list({run.id: run for finding in found for run in finding.runs}.values())
 
 
 def said(answer: Answer) -> str:
@@ -69,13 +105,14 @@ def said(answer: Answer) -> str:
     return f" ({conditions})" if conditions else ""
 
 
-def outcomes(answer: Answer) -> str:
-    """2 got better, 1 worse: against their baseline or parent, as logged."""
+def outcomes(answer: Answer, runs: Sequence[RunView]) -> str:
+    """2 got better, 1 worse: against their parent, as logged."""
     judged = {
         run.id: judgement
         for finding in answer.found
         for run, judgement in zip(finding.runs, finding.judgements, strict=True)
     }
+    judged = {run.id: judged.get(run.id) or judge(run) for run in runs}
     better = sum(_better(judgement) is True for judgement in judged.values())
     worse = sum(_better(judgement) is False for judgement in judged.values())
     parts = [f"{better} got better" if better else "", f"{worse} worse" if better and worse else ""]
@@ -100,13 +137,13 @@ def verdicts(runs: Sequence[RunView]) -> str:
     return ", ".join(told)
 
 
-def finding_text(finding: Finding, now: datetime) -> str:
-    """Who, where and when; how each run ended; the words themselves with the way to them."""
+def finding_text(finding: Finding, now: datetime, before: Finding | None = None) -> str:
+    """Who, where and when, as far as the one above does not say it; how each run ended; the words, and where they are."""
     note = finding.note
-    when = f" · {day(note.said_at, now)}" if finding.dated else ""
-    rows = [
-        f"{bold(name_of(note.author) if note.author else 'Author unknown')} · {line(finding.project, 60)}{when}"
-    ]
+    who = f"{bold(name_of(note.author) if note.author else 'Author unknown')} · {line(finding.project, 60)}"
+    same = before and note.author and (before.note.author, before.project) == (note.author, finding.project)
+    when = day(note.said_at, now) if finding.dated else ""
+    rows = [" · ".join(part for part in ("" if same else who, when) if part)]
     rows += [
         run_text(run, judgement) for run, judgement in zip(finding.runs, finding.judgements, strict=True)
     ]
@@ -114,7 +151,7 @@ def finding_text(finding: Finding, now: datetime) -> str:
     place = f"🎙️ {clock(finding.quote_time)}" if finding.quote_time is not None else "source"
     source = link(note.permalink, place)
     rows.append(f"{words} {source}" if note.permalink or finding.quote_time is not None else words)
-    return "\n".join(rows)
+    return "\n".join(filter(None, rows))
 
 
 def run_text(run: RunView, judgement: Judgement) -> str:

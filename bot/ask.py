@@ -1,7 +1,7 @@
 """Answers "who has tried X?": finds, decides whether anything is close enough, and gathers how it ended."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from bot.better import Judgement, judge
 from bot.question import Known, Question, may_name_numbers, read_question
 from bot.retrieval import Ranked, Ranking, retrieve, scope_of, without_conditions
 from bot.sight import Sight
+from bot.subject import subject_of, with_subject
 from bot.values import ItemView, NoteView, PersonView, RunView
 from bot.views import note_view, run_views
 from nlp.terms import query_terms, sentences, terms, topic_terms
@@ -49,6 +50,8 @@ class Finding:
     score: float
     closeness: float
     dated: bool
+    speaks: bool = False  # of the subject, by its name
+    tried: frozenset[int] = frozenset()  # runs that had it, by their own words or by what was said to be done
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +74,8 @@ class Answer:
     asked_at: datetime
     whom: Sequence[Whom] = ()
     silent: Sequence[RunView] = ()  # runs that match by their own words, beside those of `found`
+    subject: str = ""  # what is asked for, where that is a name and little more
+    trying: bool = False  # it is asked who tried it
     ranked: Sequence[int] = ()  # ids of all notes looked at, best first, however far
 
     @property
@@ -81,8 +86,7 @@ class Answer:
     @property
     def people(self) -> list[PersonView]:
         """Who said it, the closest first."""
-        said = (finding.note.author for finding in self.found)
-        return list({person.id or person.name: person for person in said if person}.values())
+        return distinct(finding.note.author for finding in self.found)
 
     @property
     def runs(self) -> list[RunView]:
@@ -90,8 +94,22 @@ class Answer:
         told = (run for finding in self.found for run in finding.runs)
         return list({run.id: run for run in (*told, *self.silent)}.values())
 
+    @property
+    def tried(self) -> list[RunView]:
+        """The runs that had what is asked for."""
+        if not self.trying:
+            return []
+        had = {run_id for finding in self.found for run_id in finding.tried}
+        silent = {run.id for run in self.silent}
+        return [run for run in self.runs if run.id in had | silent]
+
 
 @figures.ASK.time()
+def distinct(people: Iterable[PersonView | None]) -> list[PersonView]:
+    """Each person once, in order."""
+    return list({person.id or person.name: person for person in people if person}.values())
+
+
 def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, now: datetime) -> Answer:
     """Answer a question from what the asker may see."""
     question = question.replace("\0", " ")[:LONGEST]
@@ -99,7 +117,8 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
     ranking = retrieve(session, embedder, asked, scope_of(asked, asker))
     close = close_notes(ranking)
     near: Sequence[Ranked] = ()
-    found = gather(session, close[:MOST_FOUND], ranking, asker)
+    subject = subject_of(asked.topic, ranking, text=question)
+    found = with_subject(session, gather(session, close[:MOST_FOUND], ranking, asker), ranking, subject)
     told = {run.id for finding in found for run in finding.runs}
     silent = [run for run in silent_runs(session, asked, ranking, asker) if run.id not in told]
     if not close and not silent:
@@ -109,8 +128,10 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
             near = retrieve(session, embedder, wider, scope_of(wider, asker)).notes[:NEIGHBOURS]
     return Answer(
         question=asked,
-        found=found,
+        found=by_person(found),
         silent=silent,
+        subject=subject.words if subject else "",
+        trying=subject is not None and subject.trying,
         near=gather(session, near, ranking, asker),
         projects=_project_count(session, asker),
         since=_oldest(session, asker),
@@ -118,6 +139,19 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
         ranked=[note.note_id for note in ranking.notes],
         whom=() if close or silent else _whom_to_ask(session, asker),
     )
+
+
+def by_person(found: Sequence[Finding]) -> list[Finding]:
+    """What each person said together, the closest first; so the answer goes person by person."""
+    order: dict[tuple[int | str | None, str], int] = {}
+    for at, finding in enumerate(found):
+        order.setdefault(_who(finding), at)
+    return sorted(found, key=lambda finding: order[_who(finding)])
+
+
+def _who(finding: Finding) -> tuple[int | str | None, str]:
+    author = finding.note.author
+    return (author.id or author.name if author else finding.note.id), finding.project
 
 
 def close_notes(ranking: Ranking) -> list[Ranked]:

@@ -13,6 +13,8 @@ from storage import run_search, search
 from storage.memory import Note, NoteRun
 from storage.tables import CodeVersion, MetricSummary, Param, Person, Project, Run, Tag
 
+OFF: tuple[Any, ...] = (None, False, 0, "", "none", "None", "null", "false", "False", "off", [], {})
+"""Values of params that say that something was not used: whoever asks for dropout means no run with dropout 0."""
 MOST_RUNS = 5  # a note naming a whole sweep is found by a few of its runs
 
 
@@ -104,7 +106,8 @@ def _details(session: Session, run_ids: Sequence[int]) -> Mapping[int, list[str]
     for run_id, name, value in session.exec(
         select(Param.run_id, Param.name, Param.value).where(col(Param.run_id).in_(run_ids))
     ):
-        found[run_id].append(f"{name} {_short(value)}")
+        if value not in OFF:
+            found[run_id].append(f"{name} {_short(value)}")
     for table in (MetricSummary, Tag):
         for run_id, name in session.exec(
             select(table.run_id, table.name).where(col(table.run_id).in_(run_ids))

@@ -1,5 +1,6 @@
 """What things are called in machine learning: spellings that mean the same, and descriptions in plain words."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +38,16 @@ def _parse(line: str) -> Concept:
         spellings=(first, *others),
         descriptions=tuple(part.strip() for part in descriptions.split("|") if part.strip()),
     )
+
+
+def spelled(text: str, term: str) -> str:
+    """A concept as a text spells it; by its name where it stands there in another form."""
+    concept = next(one for one in concepts() if one.term == term)
+    for spelling in sorted(concept.spellings, key=len, reverse=True):
+        pattern = r"[\s_-]*".join(map(re.escape, re.split(r"[\s_-]+", spelling)))
+        if found := re.search(rf"(?<!\w){pattern}s?(?!\w)", text, re.IGNORECASE):
+            return found[0]
+    return concept.name
 
 
 Phrases = Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]

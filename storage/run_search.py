@@ -36,10 +36,14 @@ def matching_runs(
         .order_by(col(Run.started_at).desc())
         .limit(MOST_CANDIDATES)
     )
-    ids = [run_id or 0 for run_id in session.exec(found)]
-    rows = session.connection().execute(_HELD, {"ids": ids, "terms": asked})
+    return held_by(session, [run_id or 0 for run_id in session.exec(found)], asked)
+
+
+def held_by(session: Session, run_ids: Sequence[int], terms: Sequence[str]) -> dict[int, frozenset[str]]:
+    """Which of the terms each run holds in its own words."""
+    rows = session.connection().execute(_HELD, {"ids": list(run_ids), "terms": list(terms)})
     held = {row.id: frozenset(row.held) for row in rows}
-    return {run_id: held.get(run_id, frozenset()) for run_id in ids}
+    return {run_id: held.get(run_id, frozenset()) for run_id in run_ids}
 
 
 def runs_where(session: Session, scope: Scope, *, limit: int) -> list[int]:

@@ -60,9 +60,72 @@ def test_people_and_runs_are_counted_and_outcomes_come_from_logged_metrics(
     session.flush()
     found = answer(session, "who has tried label smoothing?")
     message = answer_message(found)
-    assert message.text == "Notes by 2 people come close, 2 runs: 1 got better, 1 worse; ana kept one"
+    assert (
+        message.text
+        == "Notes by 2 people mention label smoothing, 2 runs: 1 got better, 1 worse; ana kept one"
+    )
     assert "Label smoothing of 0.3 is far too strong." in shown(message)
     assert "kept by ana" in shown(message)
+
+
+def test_tried_is_said_of_runs_that_had_it(session: Session, team: Team) -> None:
+    project = team.project("vision")
+    ana, ben, mei, tom = (team.person(name) for name in ("ana", "ben", "mei", "tom"))
+    team.filler(project, ana)
+    base = team.run(project, ana, metrics={"val_acc": 0.90})
+    smooth = {"params": {"label_smoothing": 0.1}, "parent_id": base.id}
+    up = team.run(project, ana, metrics={"val_acc": 0.93}, **smooth)
+    team.run(project, ben, metrics={"val_acc": 0.92}, **smooth)
+    team.run(project, tom, metrics={"val_acc": 0.99}, params={"label_smoothing": 0}, parent_id=base.id)
+    done = team.run(project, mei, metrics={"val_acc": 0.80}, parent_id=base.id)
+    team.note(project, ana, "Label smoothing 0.1 helped a little.", up)
+    said = team.note(project, mei, "Label smoothing of 0.3 made it worse.", done)
+    team.note(project, tom, "Has label smoothing ever helped anybody?")
+    session.add(RationaleItem(note_id=said.id or 0, role="outcome", text=said.text, start=0, end=len(said.text),
+                              confidence=0.9))  # fmt: skip
+    session.add(Verdict(run_id=up.id or 0, person_id=ana.id or 0, choice="keep", at=NOW))
+    session.flush()
+    message = answer_message(answer(session, "who has tried label smoothing?"))
+    assert message.text == (
+        "3 people tried label smoothing in 3 runs: 2 got better, 1 worse; ana kept one; notes by 1 more mention it"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["We did not add label smoothing.", "Without label smoothing it works.", "Next: label smoothing?"],
+)
+def test_what_was_not_done_was_not_tried(session: Session, team: Team, words: str) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    note = team.note(project, ana, words, team.run(project, ana))
+    session.add(RationaleItem(note_id=note.id or 0, role="outcome", text=words, start=0, end=len(words),
+                              confidence=0.9))  # fmt: skip
+    session.flush()
+    message = answer_message(answer(session, "who has tried label smoothing?"))
+    assert message.text == "Notes by 1 person mention label smoothing, 1 run"
+
+
+def test_a_longer_name_is_not_its_words(session: Session, team: Team) -> None:
+    """Update smoothing is no label smoothing."""
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    team.note(project, ana, "Update smoothing with an EMA of the labels of each batch.")
+    assert answer(session, "who has tried label smoothing?").nobody
+
+
+def test_an_answer_goes_person_by_person(session: Session, team: Team) -> None:
+    project, ana, ben = team.project("vision"), team.person("ana"), team.person("ben")
+    team.filler(project, ana)
+    for number, author in enumerate((ana, ben, ana, ben)):
+        team.note(
+            project, author, f"Label smoothing at 0.{number} of {'x ' * number}.", team.run(project, author)
+        )
+    found = answer(session, "who has tried label smoothing?")
+    names = [finding.note.author.name for finding in found.found if finding.note.author]
+    assert names in (["ana", "ana", "ben", "ben"], ["ben", "ben", "ana", "ana"])
+    message = answer_message(found)
+    assert sum("· vision" in block["text"]["text"] for block in message.blocks if "text" in block) == 2
 
 
 def test_an_outcome_is_never_said_without_logged_numbers(session: Session, team: Team) -> None:
@@ -72,7 +135,7 @@ def test_an_outcome_is_never_said_without_logged_numbers(session: Session, team:
         project, ana, "Label smoothing made everything much better, we keep it.", team.run(project, ana)
     )
     message = answer_message(answer(session, "who has tried label smoothing?"))
-    assert message.text == "Notes by 1 person come close, 1 run"
+    assert message.text == "Notes by 1 person mention label smoothing, 1 run"
 
 
 def test_nobody_says_where_it_looked_and_marks_neighbours(session: Session, team: Team) -> None:
@@ -168,7 +231,7 @@ def test_runs_without_notes_are_found_by_their_own_words(session: Session, team:
     found = answer(session, "has anyone used lookahead?", Sight(project_ids=frozenset({project.id or 0})))
     assert [run.id for run in found.silent] == [run.id]
     assert private.id not in [one.id for one in found.runs]
-    assert answer_message(found).text == "1 run matches this"
+    assert answer_message(found).text == "1 person tried lookahead in 1 run"
 
 
 def test_runs_are_found_by_bounds_alone(session: Session, team: Team) -> None:
