@@ -27,6 +27,7 @@ from bot.verdicts import ending, ref, sign, standing
 
 SHOWN = 5
 QUOTE = 280
+ASKED = 20  # notes whose authors can be asked
 
 
 def answer_message(answer: Answer, *, first: int = 0) -> Message:
@@ -192,6 +193,9 @@ def answer_buttons(answer: Answer, *, first: int = 0) -> Block:
         row.append(button("Show more", "answer_more", json.dumps({"q": question, "first": first + SHOWN})))
     if len(answer.runs) > 1:
         row.append(button("Compare these", "answer_compare", json.dumps([run.id for run in answer.runs[:6]])))
+    notes = [finding.note.id for finding in answer.found or answer.near if finding.note.author]
+    if first == 0 and notes:
+        row.append(button("Ask them", "answer_ask", json.dumps({"q": question, "notes": notes[:ASKED]})))
     row.append(button("👍", "answer_good", json.dumps({"q": question})))
     row.append(button("👎", "answer_bad", json.dumps({"q": question})))
     return actions(*row)

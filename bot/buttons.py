@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from bot import (
+    ask_people,
     commands,
     compare_more,
     corrections,
@@ -265,6 +266,10 @@ def _compare_answers(tap: Tap) -> None:
     tap.answer(commands.compare_runs(tap.session, seen))
 
 
+def _ask_people(tap: Tap) -> None:
+    tap.open(ask_people.form(tap.session, tap.value, tap.sight()))
+
+
 def _rate(*, good: bool) -> Callable[[Tap], None]:
     def rate(tap: Tap) -> None:
         question = str(json.loads(tap.value)["q"])
@@ -351,6 +356,7 @@ ACTIONS: Mapping[str, Callable[[Tap], None]] = {
     "compare_more": _more_of_comparison,
     "answer_more": _more_answers,
     "answer_compare": _compare_answers,
+    "answer_ask": _ask_people,
     "answer_good": _rate(good=True),
     "answer_bad": _rate(good=False),
     "list_csv": _csv,

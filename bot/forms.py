@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot import ask_people
 from bot.blocks import Block, answers, context, escape, flat, input_block, modal, option, select
 from bot.digest_status import read_status
 from bot.errors import BadInput
@@ -19,6 +20,8 @@ def check_submission(view: Mapping[str, Any]) -> None:
             raise BadInput("Nothing would be left of the note. Use “Not a note” to remove it.")
         case "digest_status" if not read_status(view)[1]:
             raise BadInput("Write a sentence.")
+        case "answer_ask" if not all(ask_people.read(view)):
+            raise BadInput("Choose somebody, and write a question.")
         case "project_settings":
             read_settings(view)
         case "note_new" if not read_note(view)[1]:

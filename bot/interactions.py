@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import commands, corrections, likes, notes, outbox, people, runs, settings_changes
+from bot import ask_people, commands, corrections, likes, notes, outbox, people, runs, settings_changes
 from bot.asking import sees_run, sight_of
 from bot.blocks import escape
 from bot.buttons import ACTIONS
@@ -105,6 +105,10 @@ def submission(session: Session, services: Services, body: Mapping[str, Any]) ->
             project_id, text = read_status(view)
             if person_sight(session, person, now=now).sees(project_id):
                 add_status(session, project_id, text, person, now=now)
+        case "answer_ask":
+            note_ids, text = ask_people.read(view)
+            sight = person_sight(session, person, now=now)
+            ask_people.send(session, f"ask:{view['id']}", person, note_ids, text, sight=sight, now=now)
         case "run_parent":
             run_id, parent_id = read_parent(view)
             run = session.get(Run, run_id)

@@ -1,6 +1,7 @@
 """Who has tried X? Answered with people, outcomes and quotes; with nobody where nobody has."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from memory_of_a_team import NOW, Team, WordEmbedder
@@ -73,7 +74,7 @@ def test_tried_is_said_of_runs_that_had_it(session: Session, team: Team) -> None
     ana, ben, mei, tom = (team.person(name) for name in ("ana", "ben", "mei", "tom"))
     team.filler(project, ana)
     base = team.run(project, ana, metrics={"val_acc": 0.90})
-    smooth = {"params": {"label_smoothing": 0.1}, "parent_id": base.id}
+    smooth: dict[str, Any] = {"params": {"label_smoothing": 0.1}, "parent_id": base.id}
     up = team.run(project, ana, metrics={"val_acc": 0.93}, **smooth)
     team.run(project, ben, metrics={"val_acc": 0.92}, **smooth)
     team.run(project, tom, metrics={"val_acc": 0.99}, params={"label_smoothing": 0}, parent_id=base.id)
@@ -248,7 +249,13 @@ def test_more_findings_wait_behind_a_button(session: Session, team: Team) -> Non
     for number in range(8):
         team.note(project, ana, f"Label smoothing at 0.{number}.", team.run(project, ana))
     found = answer(session, "who has tried label smoothing?")
-    assert actions(answer_message(found)) == ["answer_more", "answer_compare", "answer_good", "answer_bad"]
+    assert actions(answer_message(found)) == [
+        "answer_more",
+        "answer_compare",
+        "answer_ask",
+        "answer_good",
+        "answer_bad",
+    ]
     rest = answer_message(found, first=5)
     assert len([block for block in rest.blocks if block["type"] == "section"]) == 3
     assert "answer_more" not in actions(rest)

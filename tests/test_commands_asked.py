@@ -87,6 +87,28 @@ def test_who_tried_is_answered_with_a_quote(bot: RunningBot) -> None:
     assert "cmd-who/2" in answer
 
 
+def test_ask_them_asks_in_the_thread_of_the_run(bot: RunningBot) -> None:
+    two_runs(bot, "cmd-them")
+    thread = bot.message(VISION, "cmd-them/2")["ts"]
+    bot.workspace.reply(ANA, VISION, thread, "Tried walrus augmentation, acc went up.")
+    bot.settle()
+    asked = bot.workspace.post(BEN, VISION, "@runlore who has tried walrus augmentation?")
+    answer = bot.reply(VISION, asked, "Tried walrus augmentation")
+    bot.workspace.click(BEN, VISION, answer["ts"], "answer_ask")
+    view = bot.wait(lambda: next(iter(bot.workspace.views(BEN)), None), "the form")
+    whom = next(block for block in view["blocks"] if block.get("block_id") == "whom")["element"]
+    assert [each["text"]["text"] for each in whom["options"]] == [
+        "ana: “Tried walrus augmentation, acc went up.”"
+    ]
+    state = {
+        "whom": {"whom": {"type": "checkboxes", "selected_options": whom["options"]}},
+        "text": {"text": {"type": "plain_text_input", "value": "With <which> data?"}},
+    }
+    bot.workspace.submit_view(BEN, view["id"], state)
+    told = shown(bot.reply(VISION, thread, "asks: With"))
+    assert f"<@{ANA}> <@{BEN}> asks: With <which> data?" in told
+
+
 def test_connecting_a_channel_gives_it_threads_and_the_two_lines(bot: RunningBot) -> None:
     assert "runlore.init" in ask(bot, ANA, VISION, "connect cmd-connect", "is connected to #vision-runs")
     run = bot.start("cmd-connect")
