@@ -25,8 +25,8 @@ Vector = npt.NDArray[np.float32]
 K1, B = 1.2, 0.75
 LONGEST_TERM = 64
 MOST_REPEATS = 15  # BM25 saturates far below; short vectors are read faster
-MOST_CANDIDATES = 1_500
-EXACT_UP_TO = 100_000
+MOST_CANDIDATES = 800
+EXACT_UP_TO = 20_000
 """Visible notes up to which a full scan is fast enough; an index walk under a narrow filter finds next to nothing."""
 
 NOTES, LENGTH = "#notes", "#length"
