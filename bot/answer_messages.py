@@ -63,7 +63,8 @@ def headline(answer: Answer) -> str:
     runs = count(len(shown), "run")
     does = f"mention {line(answer.subject, 80)}" if speaking else "come close"
     if people:
-        told_by = f"Notes by {count(len(people), 'person', 'people')} {does}"
+        unsigned = " and unsigned ones" if any(finding.note.author is None for finding in found) else ""
+        told_by = f"Notes by {count(len(people), 'person', 'people')}{unsigned} {does}"
         told_by += f", {runs}" if shown else ""
     elif found:
         told_by = f"{count(len(found), 'note')} close to this" + (f", {runs}" if shown else "")
@@ -78,7 +79,9 @@ def _tried(answer: Answer) -> str:
     had = {run.id for run in runs}
     people = distinct(run.owner for run in runs)
     subject = line(answer.subject, 80)
-    who = f"{count(len(people), 'person', 'people')} tried {subject}" if people else f"{subject} was tried"
+    unknown = " and somebody unknown" if any(run.owner is None for run in runs) else ""
+    who = f"{count(len(people), 'person', 'people')}{unknown} tried {subject}"
+    who = who if people else f"{subject} was tried"
     told = f"{who} in {count(len(runs), 'run')}{_ended(answer, runs)}"
     known = {person.id for person in people}
     others = distinct(

@@ -119,18 +119,22 @@ class Asked:
 
 def asked(text: str) -> tuple[Asked, ...]:
     """What a question asks for, name by name: who asks for "label smoothing" does not ask for "smoothing"."""
-    words, found, at = _words(text), [], 0
+    parted = [list(_token(match)) for match in _TOKEN.finditer(_INSIDE_HYPHENS.sub(" ", text))]
+    words = [word for token in parted for word in token]
+    begins = [place == 0 for token in parted for place in range(len(token))]  # `muonh` is no `muon`
     table = aliases(_spelling)
+    found: list[Asked] = []
+    at = 0
     while at < len(words):
         names = [
             (len(phrase), concept)
             for phrase, concept in table.get(words[at], ())
-            if tuple(words[at : at + len(phrase)]) == phrase
+            if begins[at] and tuple(words[at : at + len(phrase)]) == phrase
         ]
         size, concept = max(names, default=(1, None))
         if concept is not None:
             found.append(Asked(concept, named=True))
-        elif words[at] not in _question_stems():
+        elif begins[at] and words[at] not in _question_stems():
             found.append(Asked(words[at], named=False))
         at += size
     return tuple(dict.fromkeys(found))

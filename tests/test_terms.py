@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp.concepts import concepts
-from nlp.terms import query_terms, sentences, stem, terms
+from nlp.terms import Asked, asked, query_terms, sentences, stem, terms
 
 
 @pytest.mark.parametrize("name", ["fp8", "lm_head", "val_bpb", "h100", "resnet50", "x0", "0.0003"])
@@ -106,3 +106,9 @@ def test_terms_are_fast() -> None:
     for _ in range(100):
         terms(text)
     assert time.process_time() - started < 1.0  # 100 notes of 850 characters; import needs 300 a second
+
+
+def test_a_question_is_read_name_by_name() -> None:
+    assert asked("who has tried label smoothing?") == (Asked("=label_smoothing", named=True),)
+    assert asked("has anyone tried MuonH?") == (Asked("=hyperball", named=True),)
+    assert asked("did zebra stripes help?") == (Asked("zebra", named=False), Asked("strip", named=False))
