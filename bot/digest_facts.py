@@ -84,12 +84,15 @@ class ProjectDigest:
 def collect(session: Session, project: Project, *, since: datetime, until: datetime) -> ProjectDigest:
     """Everything a digest tells about one project in [since, until)."""
     project_id = project.id or 0
+    settings = settings_of(project)
     metric = project.key_metric or facts.key_metric(session, project_id)
+    metric = settings.name(metric) if metric else None
     goal = (project.goals.get(metric) or infer_goal(metric)) if metric else None
+    names = settings.names(metric) if metric else ()
     best = before = None
     if metric and goal:
-        best = facts.best_ended(session, project_id, metric, goal, since=since, until=until)
-        before = facts.best_ended(session, project_id, metric, goal, since=None, until=since)
+        best = facts.best_ended(session, project_id, names, goal, since=since, until=until)
+        before = facts.best_ended(session, project_id, names, goal, since=None, until=since)
     tapped = facts.verdicts(session, project_id, since, until)
     alive = facts.running(session, project_id)[:MOST_SAID]
     worth = facts.valued(session, project_id, since, until)[:MOST_SAID]
@@ -108,9 +111,9 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
     course: list[tuple[date, float]] = []
     by_run: list[tuple[int, float]] = []
     if metric and goal:
-        course = facts.course(session, project_id, metric, goal, until=until, days=COURSE_DAYS)
+        course = facts.course(session, project_id, names, goal, until=until, days=COURSE_DAYS)
         if len(course) < FEWEST_DAYS:
-            by_run = facts.course_by_run(session, project_id, metric, goal, until=until, most=COURSE_RUNS)
+            by_run = facts.course_by_run(session, project_id, names, goal, until=until, most=COURSE_RUNS)
     better = best is not None and (
         before is None or (best[1] < before[1] if goal == "min" else best[1] > before[1])
     )
@@ -144,7 +147,7 @@ def collect(session: Session, project: Project, *, since: datetime, until: datet
         by_run=by_run,
         causes=_causes(session, project_id, since, until),
         gpu_hours=hours,
-        cost=cost_of(hours, settings_of(project).gpu_price) if hours else None,
+        cost=cost_of(hours, settings.gpu_price) if hours else None,
         worth=[(views[run_id], words) for run_id, words in worth],
         statuses=facts.statuses(session, project_id, since, until),
         decisions=said("decision"),

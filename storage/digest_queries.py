@@ -96,7 +96,7 @@ def machine_seconds(
 
 
 def course(
-    session: Session, project_id: int, metric: str, goal: str, *, until: datetime, days: int
+    session: Session, project_id: int, metrics: Sequence[str], goal: str, *, until: datetime, days: int
 ) -> list[tuple[date, float]]:
     """The best value of every day (UTC) on which runs with the metric ended, oldest first."""
     value = func.min(col(MetricSummary.min)) if goal == "min" else func.max(col(MetricSummary.max))
@@ -104,7 +104,7 @@ def course(
     rows = session.exec(
         select(day, value)
         .join(MetricSummary, col(MetricSummary.run_id) == col(Run.id))
-        .where(*_shown(project_id), MetricSummary.name == metric)
+        .where(*_shown(project_id), col(MetricSummary.name).in_(metrics))
         .where(*_ended(until - timedelta(days=days), until))
         .group_by(day)
         .order_by(day)
@@ -113,14 +113,14 @@ def course(
 
 
 def course_by_run(
-    session: Session, project_id: int, metric: str, goal: str, *, until: datetime, most: int
+    session: Session, project_id: int, metrics: Sequence[str], goal: str, *, until: datetime, most: int
 ) -> list[tuple[int, float]]:
     """(number, best value) of the latest runs that ended with the metric, in the order they ended."""
     value = col(MetricSummary.min) if goal == "min" else col(MetricSummary.max)
     rows = session.exec(
         select(Run.number, value)
         .join(MetricSummary, col(MetricSummary.run_id) == col(Run.id))
-        .where(*_shown(project_id), MetricSummary.name == metric, col(Run.ended_at) < until)
+        .where(*_shown(project_id), col(MetricSummary.name).in_(metrics), col(Run.ended_at) < until)
         .order_by(col(Run.ended_at).desc(), col(Run.id).desc())
         .limit(most)
     ).all()
@@ -168,14 +168,20 @@ def running(session: Session, project_id: int) -> list[int]:
 
 
 def best_ended(
-    session: Session, project_id: int, metric: str, goal: str, *, since: datetime | None, until: datetime
+    session: Session,
+    project_id: int,
+    metrics: Sequence[str],
+    goal: str,
+    *,
+    since: datetime | None,
+    until: datetime,
 ) -> tuple[int, float] | None:
     """(run, value) of the best run that ended in the period; None since: ever before."""
     value = col(MetricSummary.min) if goal == "min" else col(MetricSummary.max)
     query = (
         select(Run.id, value)
         .join(MetricSummary, col(MetricSummary.run_id) == col(Run.id))
-        .where(*_shown(project_id), MetricSummary.name == metric, value.is_not(None))
+        .where(*_shown(project_id), col(MetricSummary.name).in_(metrics), value.is_not(None))
         .where(col(Run.ended_at) < until)
     )
     if since is not None:

@@ -233,7 +233,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.content, self.tag, self.elsewhere = TABLE, "one", ""
-        self.fetched = 0
+        self.fetched, self.tagged = 0, True
 
 
 @contextmanager
@@ -250,7 +250,8 @@ def served(shelf: Shelf) -> Iterator[str]:
                 return
             body = shelf.content.encode()
             self.send_response(200)
-            self.send_header("ETag", shelf.tag)
+            if shelf.tagged:
+                self.send_header("ETag", shelf.tag)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -287,18 +288,66 @@ def test_inner_addresses_are_refused_however_they_are_written(inner: str) -> Non
     assert inner.startswith("file:")
 
 
-def test_data_behind_an_address_is_seen_to_change(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tagged", [True, False])
+def test_data_behind_an_address_is_seen_to_change(database: Database, tmp_path: Path, tagged: bool) -> None:
     shelf = Shelf()
+    shelf.tagged = tagged
     with served(shelf) as address:
         lake = Lake(database, tmp_path)
         lake.services.settings.data_private_hosts = True
         with database.session() as session:
             for version in session.exec(select(DatasetVersion)):
                 version.source, version.fingerprint = address, "url:digits"
-        assert lake.look() == 0
+        assert [lake.look(), lake.look(later=DAY)] == [0, 0]
         shelf.content, shelf.tag = LONGER, "two"
         assert lake.look(later=DAY) == 1
     with database.session() as session:
         assert list(lake.told(session).values()) == [
             "vision/2: its data digits changed: 50 → 60 rows (+20 %), column split added"
         ]
+
+
+def test_a_redirect_inwards_is_refused() -> None:
+    shelf, inner = Shelf(), Shelf()
+    with served(inner) as secret, served(shelf) as address:
+        shelf.elsewhere = secret.replace("127.0.0.1", "169.254.169.254")
+        allowed = look_at_address(address, known=None, most_bytes=1 << 20, private_allowed=True)
+        assert allowed is None  # nobody answers there
+        shelf.elsewhere = "file:///etc/passwd"
+        assert look_at_address(address, known=None, most_bytes=1 << 20, private_allowed=True) is None
+        shelf.elsewhere = address  # in circles
+        assert look_at_address(address, known=None, most_bytes=1 << 20, private_allowed=True) is None
+    assert inner.fetched == 0
+
+
+def test_what_is_too_large_is_not_read() -> None:
+    shelf = Shelf()
+    shelf.tagged = False
+    with served(shelf) as address:
+        assert look_at_address(address, known=None, most_bytes=100, private_allowed=True) is None
+
+
+def test_an_object_store_is_asked_where_its_library_is_there(lake: Lake) -> None:
+    fsspec = pytest.importorskip("fsspec")
+
+    class Store(fsspec.AbstractFileSystem):  # type: ignore[misc, name-defined] # no types where it is absent
+        """Holds one object, whose entity tag can be changed."""
+
+        cachable = False
+        tag = "one"
+
+        def info(self, path: str, **_: object) -> dict[str, object]:
+            if not path.endswith("bucket/digits.parquet"):
+                raise FileNotFoundError(path)
+            return {"name": path, "size": 1000, "ETag": Store.tag}
+
+    fsspec.register_implementation("s3", Store, clobber=True)
+    with lake.database.session() as session:
+        for version in session.exec(select(DatasetVersion)):
+            version.source, version.fingerprint = "s3://bucket/digits.parquet", "url:digits"
+            version.looks = version.checked_at = None
+    assert [lake.look(), lake.look(later=DAY)] == [0, 0]
+    Store.tag = "two"
+    assert lake.look(later=DAY) == 1
+    for never in ("s3://bucket/none", "memory://x", "file:///etc/hostname", "nothing://x"):
+        assert data_watch.read(never, None, lake.services.settings) is None
