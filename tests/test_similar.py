@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from local_workspace import BEN, VISION
 from memory_of_a_team import NOW, Team
+from running_bot import RunningBot, shown
 from similar_team import Replay, score, simulate
 from sqlmodel import Session, col, select
 
@@ -206,3 +208,19 @@ def test_over_five_hundred_runs_nine_in_ten_of_what_is_shown_is_right_and_one_ru
             assert me.group is None or me.group != other.group
             old = me.started - other.started >= similar.RECENT
             assert me.person != other.person or old or me.params == other.params
+
+
+def test_the_hint_comes_by_itself_in_the_thread_and_its_button_compares(bot: RunningBot) -> None:
+    bot.own_channel("same-again", VISION)
+    config = {"lr": 0.001, "layers": 4}
+    first = bot.start("same-again", config=config)
+    bot.log("same-again", first, "val_acc", 0.9)
+    bot.finish("same-again", first)
+    again = bot.start("same-again", who=BEN, config=config)
+    parent = bot.message(VISION, again, user=BEN)
+    hint = bot.reply(VISION, parent["ts"], "ana ran exactly this", user=BEN)
+    assert "same-again/1 finished: val_acc 0.9" in shown(hint)
+    assert float(hint["ts"]) - float(parent["ts"]) < 60  # seconds; it is four where nothing else goes on
+    bot.workspace.click(BEN, VISION, hint["ts"], "Compare these")
+    compared = bot.whisper(BEN, VISION, "same-again/1", thread=parent["ts"])
+    assert "same-again/2" in shown(compared)
