@@ -144,6 +144,8 @@ def ending(run: RunView, judgement: Judgement | None = None) -> str:
     step = last_step(run)
     place = f" at step {number(step)}" if step is not None else ""
     why = cause(run) or ("no sign of life" if run.state == "lost" else None)
+    if why:  # "killed: killed by SIGKILL" says it twice
+        why = re.sub(rf"^{run.state}(,| by) ", "", why)
     return f"{ref(run)} {run.state}{place}{': ' + why if why else ''}"
 
 

@@ -68,7 +68,7 @@ def test_each_bad_end_says_its_cause_first(bot: RunningBot) -> None:
         "killed": {"signal": "SIGKILL", "cause": "killed by SIGKILL (9)"},
         "preempted": {"cause": "preempted by Slurm"},
     }
-    words = {"failed": "ValueError", "killed": "SIGKILL", "preempted": "Slurm"}
+    words = {"failed": "failed: ValueError", "killed": "killed: SIGKILL", "preempted": "preempted: Slurm"}
     for state, exit_ in ends.items():
         run = bot.start("ends")
         bot.clock.advance(minutes=3)
@@ -77,7 +77,7 @@ def test_each_bad_end_says_its_cause_first(bot: RunningBot) -> None:
         number = run_row(bot, run).number
         parent = bot.message(VISION, f"ends/{number} ")
         ended = bot.reply(VISION, parent["ts"], f"ends/{number} {state}")
-        assert words[state] in ended["text"][:80]
+        assert ended["text"].startswith(f"ends/{number} {words[state]}")
 
 
 def test_a_long_run_that_dies_is_told_to_the_channel_and_names_its_owner(bot: RunningBot) -> None:
