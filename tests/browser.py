@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from patience import stretched
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -34,6 +35,8 @@ def chromium() -> Iterator[Browser]:
         raise RuntimeError("The page's tests need Chromium on the PATH: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        # Every expectation waits as long as every click.
+        expect.set_options(timeout=stretched(WAIT_MS))
         yield browser
         browser.close()
 
@@ -45,7 +48,7 @@ class Window:
         self.page = page
         self.url = url
         self.errors: list[str] = []
-        page.set_default_timeout(WAIT_MS)
+        page.set_default_timeout(stretched(WAIT_MS))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._heard)
 

@@ -13,6 +13,8 @@ from itertools import accumulate
 from types import TracebackType
 from typing import Any
 
+from patience import stretched
+
 TOKEN = "rl_test_token_0123456789"
 
 
@@ -102,7 +104,7 @@ class FakeServer:
             return found
 
     def wait_for(self, kind: str, seconds: float = 10.0, run: str | None = None) -> dict[str, Any]:
-        end = time.monotonic() + seconds
+        end = time.monotonic() + stretched(seconds)
         while time.monotonic() < end:
             found = self.events(kind, run)
             if found:

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
+from patience import stretched
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -321,7 +323,7 @@ class LocalWorkspace:
 
     def wait_for(self, predicate: Callable[[], T | None], timeout: float = 10.0, what: str = "") -> T:
         """Poll until the predicate is true and return what it returned."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + stretched(timeout)
         while time.monotonic() < deadline:
             found = predicate()
             if found:

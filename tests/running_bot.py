@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from fakes import FakeModels
 from fastapi.testclient import TestClient
 from local_workspace import ANA, LocalWorkspace
+from patience import stretched
 from pydantic import SecretStr
 
 from bot import directory, ingest, rendering, tokens, wire
@@ -138,7 +139,7 @@ class RunningBot:
     def settle(self, *, seconds: float = 45) -> None:
         """Wait until nothing waits to be handled or told."""
         quiet = 0
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + stretched(seconds)
         while quiet < 3:
             assert time.monotonic() < deadline, f"still waiting: {self.waiting()}"
             quiet = quiet + 1 if not any(self.waiting().values()) else 0

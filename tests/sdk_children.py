@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fake_server import TOKEN
+from patience import stretched
 
 SDK = Path(__file__).parents[1] / "sdk" / "src"
 CLI = [sys.executable, "-c", "import sys; from runlore.cli import main; sys.exit(main())"]
@@ -51,7 +52,7 @@ def start(code: str, env: dict[str, str], cwd: Path | None = None) -> subprocess
 
 def finish(child: subprocess.Popen[str], seconds: float = 60.0) -> tuple[int, str, str]:
     """Wait for a training script: its status, output and errors."""
-    out, err = child.communicate(timeout=seconds)
+    out, err = child.communicate(timeout=stretched(seconds))
     return child.returncode, out, err
 
 
@@ -71,7 +72,7 @@ def command(*words: str, env: dict[str, str], cwd: Path | None = None) -> subpro
 
 def until(true: Callable[[], object], seconds: float = 10.0) -> bool:
     """Wait for something to become true."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + stretched(seconds)
     while time.monotonic() < end:
         if true():
             return True

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from local_workspace import ROOT, LocalWorkspace, _free_port
+from patience import stretched
 from running_bot import shown
 
 Json = dict[str, Any]
@@ -112,7 +113,7 @@ class ServedBot:
         return ts, [shown(one) for one in self.workspace.thread(channel, ts)[1:]]
 
     def wait(self, condition: Callable[[], T | None], what: str, *, seconds: float) -> T:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + stretched(seconds)
         while time.monotonic() < deadline:
             found = condition()
             if found:

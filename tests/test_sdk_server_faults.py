@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sdk_children as children
 from fake_server import FakeServer
+from patience import stretched
 
 LOGGING = """
 run = runlore.init()
@@ -32,7 +33,7 @@ def test_the_exit_is_bounded_nothing_is_raised_and_nothing_is_lost(tmp_path: Pat
         status, _, err = children.run(
             LOGGING + "began = time.monotonic()\nrun.finish()\nprint(time.monotonic() - began)", env
         )
-        assert time.monotonic() - started < 12
+        assert time.monotonic() - started < stretched(12)
         assert status == 0
         assert "Traceback" not in err
         server.fault = None
@@ -55,7 +56,7 @@ def test_waiting_at_the_end_takes_at_most_five_seconds(tmp_path: Path, fault: st
         server.fault = fault
         code = LOGGING + "began = time.monotonic()\nrun.finish()\nprint(time.monotonic() - began)"
         _, out, _ = children.run(code, children.environment(tmp_path / "spool", server.url))
-        assert float(out) < 5.5
+        assert float(out) < stretched(5.5)
 
 
 def test_a_server_nobody_listens_at_is_said_plainly_and_not_waited_for(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_server_nobody_listens_at_is_said_plainly_and_not_waited_for(tmp_path:
     code = LOGGING + "time.sleep(1)\nbegan = time.monotonic()\nrun.finish()\nprint(time.monotonic() - began)"
     status, out, err = children.run(code, env)
     assert status == 0
-    assert float(out) < 2
+    assert float(out) < stretched(2)
     assert "cannot reach http://127.0.0.1:9" in err
 
 

@@ -9,6 +9,7 @@ import pytest
 import sdk_children as children
 from conftest import _reachable_directory
 from local_workspace import ANA, ROOT, RUNS
+from patience import stretched
 from served_bot import ServedBot, served_bot
 
 pytestmark = pytest.mark.models
@@ -44,7 +45,7 @@ def test_a_killed_run_is_announced_with_its_signal_within_five_seconds(
         "its end",
         seconds=10,
     )
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < stretched(5)
     assert "killed" in told
     children.finish(child)
 
@@ -123,7 +124,7 @@ def test_a_memo_whose_bot_is_killed_while_hearing_it_is_answered_once(
         return [one for one in served.thread(RUNS, "spoken")[1] if "label smoothing" in one]
 
     served.wait(cards, "the card", seconds=60)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < stretched(60)
     time.sleep(3)
     assert len(cards()) == 1
     assert len(served.thread(RUNS, "spoken")[1]) == len(before) + 2  # the memo and its card
