@@ -79,7 +79,7 @@ def _tell(intake: Intake, services: Services, batch: wire.Batch) -> None:
     if not run.announced.get("start"):
         run.announced = run.announced | {"start": now.isoformat()}
         runs.announce(session, run, default_channel=services.default_channel, now=now)
-    elif batch.series or kinds & {"config", "progress", "tags", "code", "dataset", "summary"}:
+    elif batch.series or kinds & {"config", "progress", "tags", "code", "dataset", "summary", "name"}:
         runs.refresh(session, run, now=now)
     for say in intake.later:
         say()
@@ -153,9 +153,8 @@ def _series(intake: Intake, batch: wire.Batch) -> list[dict[str, Any]]:
     return errors
 
 
-CLOCK_SLACK = (
-    5.0  # seconds; below it the trainer's clock is as good as ours and the network's delay is most of it
-)
+# Seconds; below it the trainer's clock is as good as ours and the network's delay is most of it.
+CLOCK_SLACK = 5.0
 
 
 def _start(intake: Intake, event: wire.Start, who: Bearer) -> None:
@@ -209,6 +208,10 @@ def _summary(intake: Intake, event: wire.Summary, _: Mapping[str, Any]) -> None:
 
 def _tags(intake: Intake, event: wire.Tags, _: Mapping[str, Any]) -> None:
     rows.put_tags(intake.session, intake.run.id or 0, add=event.add, remove=event.remove)
+
+
+def _renamed(intake: Intake, event: wire.Renamed, _: Mapping[str, Any]) -> None:
+    intake.run.name = redact(event.name)
 
 
 def _define(intake: Intake, event: wire.Define, _: Mapping[str, Any]) -> None:
@@ -323,6 +326,7 @@ HANDLERS: Mapping[type[wire.Event], Handler] = {
     wire.Summary: _summary,
     wire.Tags: _tags,
     wire.Define: _define,
+    wire.Renamed: _renamed,
     wire.Alert: _alert,
     wire.Warning_: _warning,
     wire.NoteSaid: _said,

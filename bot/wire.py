@@ -93,6 +93,10 @@ class Tags(_Wire):
     remove: list[Name] = []
 
 
+class Renamed(_Wire):
+    name: Name
+
+
 class Define(_Wire):
     metric: Name
     goal: Literal["min", "max"] | None = None
@@ -214,6 +218,7 @@ KINDS: Mapping[str, type[_Wire]] = {
     "summary": Summary,
     "tags": Tags,
     "define": Define,
+    "name": Renamed,
     "alert": Alert,
     "note": NoteSaid,
     "progress": Progress,

@@ -3,7 +3,6 @@
 import gzip
 import json
 import math
-import struct
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +16,6 @@ from local_workspace import ANA
 from running_bot import RunningBot
 from sqlmodel import col, select
 
-from bot import wire
-from bot.errors import BadInput
-from runlore import batches
-from runlore.records import POINTS, Record
 from storage.series import read_series
 from storage.tables import MetricSummary, Param, Run
 
@@ -120,41 +115,6 @@ def test_the_golden_batch_of_the_hook_is_taken_whole(bot: RunningBot) -> None:
     assert bot.web.post("/api/v1/heartbeat", json=beat, headers=headers).status_code == 200
 
 
-@given(
-    logged=st.lists(
-        st.tuples(st.integers(-(2**62), 2**62), st.floats(0, 4e9), st.floats(allow_nan=True)), min_size=1
-    )
-)
-def test_points_arrive_bit_for_bit_as_they_were_logged(logged: list[tuple[int, float, float]]) -> None:
-    records = [
-        Record(seq=place, kind=POINTS, end=0, value=(step, at, [("loss", value)]))
-        for place, (step, at, value) in enumerate(logged)
-    ]
-    body, _ = batches.batch({"project": "p", "run": "r"}, "s", records)
-    _, steps, times, values = wire.parse_series(json.loads(json.dumps(body["series"][0])))
-    assert steps == [float(step) for step, _, _ in logged]
-    assert all(abs(time - at) <= 0.0006 for time, (_, at, _) in zip(times, logged, strict=True))
-    for value, (_, _, was) in zip(values, logged, strict=True):
-        # -0.0 may become 0.0, and one NaN another: neither is told from the other by anybody.
-        assert struct.pack("d", value) == struct.pack("d", was) or value == was or value != was != was
-
-
-@pytest.mark.parametrize(
-    ("series", "error"),
-    [
-        ({"k": "loss", "s": [0], "ms": [0], "v": "no base64!"}, "neither a list nor base64"),
-        ({"k": "loss", "s": [0], "ms": [0], "v": "AAAA"}, "eight bytes each"),
-        ({"k": "loss", "s": [0], "ms": [0], "v": "AAAAAAAAAAAAAAAAAAAAAA=="}, "differ in length"),
-        ({"k": "loss", "s": [2**62, 2**62], "ms": [0, 0], "v": [1, 2]}, "64 bits"),
-        ({"k": "loss", "s": [0], "ms": [10**30], "v": [1]}, "64 bits"),
-        ({"k": "loss", "s": [0.5], "ms": [0], "v": [1]}, "s.0"),
-    ],
-)
-def test_a_series_that_cannot_be_read_says_why(series: dict[str, Any], error: str) -> None:
-    with pytest.raises(BadInput, match=error):
-        wire.parse_series(series)
-
-
 def test_a_projects_token_reports_to_its_project_only(bot: RunningBot) -> None:
     token = bot.token(project="ingest-mine")
     assert send(bot, batch("ingest-mine", "ingest-mine-1", 0, {"t": "start"}), token)[0] == 200
@@ -211,6 +171,14 @@ def test_a_run_is_its_token_holders_whatever_the_login(bot: RunningBot) -> None:
     send(bot, batch("ingest-owner", "ingest-owner-1", 0, {"t": "start", "login": "root"}), bot.token(ANA))
     answer = bot.web.get("/api/v1/runs/ingest-owner/1", headers={"Authorization": f"Bearer {bot.token(ANA)}"})
     assert answer.json()["owner"] == "ana"
+
+
+def test_a_run_may_be_renamed(bot: RunningBot) -> None:
+    renamed = batch(
+        "ingest-name", "ingest-name-1", 0, {"t": "start", "name": "old"}, {"t": "name", "name": "new"}
+    )
+    send(bot, renamed, bot.token())
+    assert row(bot, "ingest-name-1").name == "new"
 
 
 def test_missing_and_forbidden_look_the_same(bot: RunningBot) -> None:

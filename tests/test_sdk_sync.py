@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 import sdk_children as children
 from fake_server import FakeServer
 
@@ -79,10 +80,16 @@ def test_runs_that_were_sent_a_week_ago_are_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fresh", "unsent"]
 
 
-def test_a_notebook_s_code_is_kept_without_its_outputs(tmp_path: Path) -> None:
+def test_a_notebook_s_code_is_kept_without_its_outputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells = [
         {"cell_type": "code", "source": ["lr = 3e-4\n", "train(lr)"], "outputs": [{"text": "private"}]},
         {"cell_type": "markdown", "source": "# Notes"},
     ]
     (tmp_path / "train.ipynb").write_text(json.dumps({"cells": cells}))
-    assert capture.notebook_source(str(tmp_path / "train.ipynb")) == "lr = 3e-4\ntrain(lr)"
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "train.ipynb"))
+    found = capture.code({"cwd": str(tmp_path), "argv": ["ipykernel"], "entry": "notebook"})
+    assert found is not None
+    assert str(found["diff"]).endswith("+++ b/train.ipynb.py\n@@ -0,0 +1,2 @@\n+lr = 3e-4\n+train(lr)\n")
+    assert "private" not in str(found)

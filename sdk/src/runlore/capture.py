@@ -55,11 +55,11 @@ def code(description: Mapping[str, Any]) -> dict[str, Any] | None:
     found: dict[str, Any] = {"entry": description["entry"], "command": command, "cwd": description["cwd"]}
     # Jupyter's server names the notebook to its kernel in this variable.
     notebook = os.path.join(description["cwd"], os.environ.get("JPY_SESSION_NAME", ""))
-    if notebook.endswith(".ipynb"):
-        found["notebook"] = notebook_source(notebook)
+    source = notebook_source(notebook) if notebook.endswith(".ipynb") else None
+    cells = _new_file(os.path.basename(notebook) + ".py", source + "\n") if source else ""
     root = (git.ask("rev-parse", "--show-toplevel") or "").strip()
     if not root:
-        return found
+        return {**found, "diff": cells} if cells else found
     git = Git(root)
     remote = git.ask("config", "--get", "remote.origin.url")
     # Without `HEAD` the repository has no commit yet and everything in it is untracked.
@@ -69,11 +69,11 @@ def code(description: Mapping[str, Any]) -> dict[str, Any] | None:
     diff = git.ask("diff", "HEAD", "--no-color", "--no-ext-diff", "--binary") if commit else ""
     untracked = _untracked(git, root)
     whole = (diff or "") + untracked
-    clean = redact.text(whole)
+    clean = redact.text(whole) + cells
     found.update({
         "commit": commit or None, "branch": branch or None, "subject": redact.text(subject.strip()) or None,
         "remote": _without_credentials(remote.strip()) if remote else None, "dirty": bool(whole.strip()),
-        "diff": clean if len(clean) <= MAX_DIFF else None, "diff_redacted": clean != whole,
+        "diff": clean if len(clean) <= MAX_DIFF else None, "diff_redacted": clean != whole + cells,
         "diff_too_large": len(clean) > MAX_DIFF, "folder": os.path.relpath(description["cwd"], root),
     })  # fmt: skip
     return found
@@ -132,10 +132,11 @@ def environment(description: Mapping[str, Any]) -> dict[str, Any]:
     hints = {name: redact.text(os.environ[name]) for name in CONTAINER_HINTS if os.environ.get(name)}
     if os.path.exists("/.dockerenv"):
         hints["docker"] = "yes"
+    seeds = {name: os.environ[name] for name in SEED_NAMES if os.environ.get(name)}
+    hardware |= {"system": platform.platform(), "container": hints, "seeds": seeds}
     return {
         "python": description["python"], "libraries": libraries(description["sys_path"]), "hardware": hardware,
-        "host": socket.gethostname(), "system": platform.platform(), "container": hints,
-        "seeds": {name: os.environ[name] for name in SEED_NAMES if os.environ.get(name)},
+        "host": socket.gethostname(),
     }  # fmt: skip
 
 
