@@ -15,6 +15,7 @@ from bot.errors import RunloreError
 
 REDIRECTS = 3
 TIMEOUT = 20.0
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 PATIENCE = 300.0  # seconds for a whole body
 
 
@@ -108,6 +109,17 @@ def _open(address: str, *, private_allowed: bool) -> tuple[HTTPResponse, HTTPCon
     raise HTTPException("too many redirects")
 
 
+def is_public(place: str) -> bool:
+    """Whether an address belongs to the world; those that only wrap an IPv4 address are taken for inner ones."""
+    address = ipaddress.ip_address(place)
+    if address.is_multicast or not address.is_global:
+        return False
+    wrapped = isinstance(address, ipaddress.IPv6Address) and (
+        address.sixtofour or address.teredo or address.ipv4_mapped or address in NAT64
+    )
+    return not wrapped
+
+
 class _Pinned(HTTPConnection):
     """Connects to the very address that was checked, so that a name cannot change its mind in between."""
 
@@ -118,7 +130,7 @@ class _Pinned(HTTPConnection):
     def connect(self) -> None:
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         places = [str(each[4][0]) for each in found]
-        if not self._private and not all(ipaddress.ip_address(place).is_global for place in places):
+        if not self._private and not all(map(is_public, places)):
             raise NotAllowed(self.host)
         self.sock = socket.create_connection((places[0], self.port), self.timeout)
         if self._secure:

@@ -178,7 +178,7 @@ def _headline(one: ProjectDigest) -> str:
         words.append(f"{bad} ended badly")
     if one.running:
         words.append(f"{len(one.running)} running")
-    return f"{flat(one.project, 30)}: {', '.join(words) or 'notes'}"
+    return f"{flat(one.project, 30)}: {', '.join(words) or ('data changed' if one.changed_data else 'notes')}"
 
 
 def period_words(since: datetime, until: datetime, *, zone: ZoneInfo, late: bool) -> str:

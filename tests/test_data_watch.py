@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from bot import data_watch, digests, runs
 from bot.commands import compare_runs
 from bot.data_files import look_at
-from bot.data_web import NotAllowed, look_at_address
+from bot.data_web import NotAllowed, is_public, look_at_address
 from bot.data_words import change_words
 from bot.digest_facts import collect
 from bot.digest_messages import digest_message
@@ -275,6 +275,19 @@ def test_an_address_is_looked_at_only_where_its_host_is_public_or_allowed() -> N
     with served(shelf) as address, pytest.raises(NotAllowed):
         look_at_address(address, known=None, most_bytes=1 << 20, private_allowed=False)
     assert shelf.fetched == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "public"),
+    [
+        ("93.184.215.14", True), ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True), ("127.0.0.1", False),
+        ("10.1.2.3", False), ("169.254.169.254", False), ("100.64.0.1", False), ("224.0.0.251", False),
+        ("::1", False), ("fe80::1", False), ("fd00::1", False), ("::ffff:10.0.0.1", False),
+        ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False), ("::", False),
+    ],
+)  # fmt: skip
+def test_an_address_of_the_world_is_told_from_an_inner_one(place: str, public: bool) -> None:
+    assert is_public(place) is public
 
 
 @pytest.mark.parametrize(

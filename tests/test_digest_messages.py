@@ -191,6 +191,7 @@ def test_data_that_changed_is_a_line_a_dataset() -> None:
     assert not one.is_quiet
     text = plain_text("", digest_message([one], since=NOW - DAY, until=NOW, zone=UTC_ZONE).blocks)
     assert "data imagenet changed: +20 rows" in text
+    assert text.startswith("vision: data changed")
 
 
 def test_problems_are_told_by_cause_the_most_frequent_first(story: Story) -> None:
