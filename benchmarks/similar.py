@@ -84,7 +84,7 @@ def checks(database: Database, runs: int) -> float:
         session.connection().execute(RUNS, {"runs": runs, "now": NOW})
     with database.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))
-    took, hints = [], 0
+    took, idle, hints = [], [], 0
     with database.session() as session:
         newest = session.exec(select(Run).order_by(col(Run.id).desc()).limit(CHECKS * 50)).all()
         for place, run in enumerate([*newest[:CHECKS], *(run for run in newest if (run.number % 50) == 0)]):
@@ -93,11 +93,16 @@ def checks(database: Database, runs: int) -> float:
             begun = time.perf_counter()
             hints += bool(similar.look(session, run, sight=operator_sight()))
             took.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+            session.connection().execute(text("SELECT 1"))
+            idle.append(time.perf_counter() - begun)
         session.rollback()
     took.sort()
+    idle.sort()
     p50, p95 = took[len(took) // 2], took[int(len(took) * 0.95)]
     print(
-        f"{runs:>9,} runs: check p50 {p50 * 1000:,.0f} ms, p95 {p95 * 1000:,.0f} ms ({len(took)} checks, {hints} hints)"
+        f"{runs:>9,} runs: check p50 {p50 * 1000:,.0f} ms, p95 {p95 * 1000:,.0f} ms ({len(took)} checks, {hints} hints); "
+        f"a bare SELECT 1 meanwhile p50 {idle[len(idle) // 2] * 1000:.1f} ms, p95 {idle[int(len(idle) * 0.95)] * 1000:.1f} ms"
     )
     return p95
 
