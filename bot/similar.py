@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlmodel import Session, col, select
 
@@ -126,13 +127,19 @@ def choose(
                 found.append(Similar(recipe=other, exact=True, closeness=customs.closeness(run, other)))
             continue
         told = compare(run, other, customs)
-        if told is None or not (run.project_id == other.project_id or _same_subject(run, told)):
-            continue
-        if any(one.started_at > other.started_at and compare(one, other, customs) for one in recent):
-            continue
-        found.append(told)
+        if told is not None and (run.project_id == other.project_id or _same_subject(run, told)):
+            found.append(told)
     found.sort(key=lambda one: (one.exact, one.closeness.share, one.recipe.started_at), reverse=True)
-    return found[:SHOWN]
+    # The dearest question is asked last, and only until there is enough to say.
+    return list(islice((one for one in found if not _known_by(recent, run, one, customs)), SHOWN))
+
+
+def _known_by(recent: Sequence[Recipe], run: Recipe, told: Similar, customs: Customs) -> bool:
+    """Whether it was close already to what the author did since; a duplicate of their own is news in any case."""
+    other = told.recipe
+    if _own(run, other) and run.started_at - other.started_at < RECENT:
+        return False
+    return any(one.started_at > other.started_at and compare(one, other, customs) for one in recent)
 
 
 def compare(run: Recipe, other: Recipe, customs: Customs) -> Similar | None:
