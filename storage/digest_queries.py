@@ -115,12 +115,13 @@ def course(
 def course_by_run(
     session: Session, project_id: int, metrics: Sequence[str], goal: str, *, until: datetime, most: int
 ) -> list[tuple[int, float]]:
-    """(number, best value) of the latest runs that ended with the metric, in the order they ended."""
-    value = col(MetricSummary.min) if goal == "min" else col(MetricSummary.max)
+    """(number, best value) of the latest runs that ended with the metric by any of its names, in the order they ended."""
+    value = func.min(col(MetricSummary.min)) if goal == "min" else func.max(col(MetricSummary.max))
     rows = session.exec(
         select(Run.number, value)
         .join(MetricSummary, col(MetricSummary.run_id) == col(Run.id))
         .where(*_shown(project_id), col(MetricSummary.name).in_(metrics), col(Run.ended_at) < until)
+        .group_by(col(Run.id))
         .order_by(col(Run.ended_at).desc(), col(Run.id).desc())
         .limit(most)
     ).all()

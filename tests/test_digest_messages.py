@@ -280,6 +280,7 @@ def test_the_managers_message_names_nobody_beside_problems_and_plans(story: Stor
 def test_a_metric_under_another_name_counts_as_the_one_it_means(story: Story) -> None:
     story.project.settings = {"aliases": {"valid/acc": "val_acc"}}
     story.ended(ago=3 * DAY, metrics={"valid/acc": 0.90})
-    story.ended(metrics={"val_acc": 0.93})
+    story.ended(metrics={"val_acc": 0.93, "valid/acc": 0.92})
     message = digest_message([story.digest()], since=NOW - DAY, until=NOW, zone=UTC_ZONE)
     assert message.text == "vision: new best val_acc 0.93 (#2), 1 run"
+    assert story.digest().by_run == [(1, 0.9), (2, 0.93)]
