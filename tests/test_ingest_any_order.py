@@ -37,7 +37,7 @@ from storage.tables import (
 )
 from storage.tables import Stream as KnownStream
 
-# What differs between any two runs: identities, and the moments at which the server heard of them.
+# What differs between any two runs: identities, the moments at which the server heard of them, and what a job works out later.
 OWN = frozenset(
     [
         "id",
@@ -52,6 +52,8 @@ OWN = frozenset(
         "announced",
         "code_id",
         "environment_id",
+        "told_in",
+        "recipe",
     ]
 )
 MOMENTS = frozenset(("at", "said_at", "first_seen_at", "last_at", "terms", "vector", "read_at", "length"))
