@@ -1,5 +1,6 @@
 """Writes spoken numbers and names as an engineer would type them, and keeps what was heard beside it."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from nlp.number_words import words
@@ -7,6 +8,8 @@ from nlp.spoken_names import NameReader
 from nlp.spoken_numbers import NumberReader, Token, tokens_of
 from nlp.values import Context, NormalisedText, Replacement
 
+_NEAR = 4  # tokens after a name in which its value is said
+_SPLIT_WHOLE = re.compile(r"[1-9]\d?\.\d\d")  # "ten twenty four", heard as "10.24"
 _VERB_BEFORE_RUN = frozenset(
     words(
         "i we you they will can could should would must did please just let's i'll we'll let me only always never don't "
@@ -57,7 +60,7 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
         part for name in (*context.params, *context.metrics) for part in name.lower().split("_")
     )
     numbers = NumberReader(tokens, quantities)
-    index = 0
+    index = whole_until = 0
     while index < len(tokens):
         name = names.get(index)
         reference = None if name else _run_reference(tokens, index, numbers, context)
@@ -65,14 +68,16 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
         if name:
             yield name.first, name.end, name.written
             index = name.end
+            whole_until = index + _NEAR if _is_whole(context.params.get(name.written)) else 0
             if _is_stuck_decimal(tokens, index):
-                yield index, index + 2, f" 0.{tokens[index + 1].text}"
+                yield index, index + 2, f" 0.{tokens[index + 1].text.removeprefix('0.').replace('.', '')}"
                 index += 2
         elif reference:
             yield index, *reference
             index = reference[0]
         elif number and taken.isdisjoint(range(index, number.end)):
-            yield index, number.end, number.written
+            split = index < whole_until and _SPLIT_WHOLE.fullmatch(number.written)
+            yield index, number.end, number.written.replace(".", "") if split else number.written
             index = number.end
         else:
             if _is_range(tokens, index):
@@ -82,9 +87,14 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
             index += 1
 
 
+def _is_whole(logged: object) -> bool:
+    """Whether a param counts something: its value has no decimals."""
+    return isinstance(logged, int) and not isinstance(logged, bool)
+
+
 def _is_stuck_decimal(tokens: Sequence[Token], index: int) -> bool:
-    """The ".2" of "label smoothing.2"."""
-    if index + 1 >= len(tokens) or tokens[index].text != "." or not tokens[index + 1].text.isdigit():
+    """The ".2" of "label smoothing.2", and ".1.5" for "point one five"."""
+    if index + 1 >= len(tokens) or tokens[index].text != "." or not tokens[index + 1].text[0].isdigit():
         return False
     return tokens[index - 1].end == tokens[index].start and tokens[index].end == tokens[index + 1].start
 

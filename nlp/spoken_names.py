@@ -87,6 +87,8 @@ class NameReader:
         for end in range(min(len(tokens), first + _LONGEST), first, -1):
             window = tokens[first:end]
             if not _is_one_phrase(window):
+                if own := self._cut_by_a_stop(tokens, first, end):
+                    return Name(first=first, end=end, written=own)
                 continue
             key = _key(window)
             written = self._own.get(key) or _common().get(_letters(_parts(window)))
@@ -96,6 +98,15 @@ class NameReader:
             if guessed:
                 return Name(first=first, end=end, written=guessed)
         return None
+
+    def _cut_by_a_stop(self, tokens: Sequence[Token], first: int, end: int) -> str | None:
+        """ "weight. Decay of 0.01": a pause in the middle of a name of the run was taken for a sentence's end."""
+        window, after = tokens[first:end], tokens[end].said if end < len(tokens) else ""
+        if len(window) != 3 or window[1].text != "." or not window[2].text[0].isupper():
+            return None
+        if not (window[0].said.isalpha() and window[2].said.isalpha()):
+            return None
+        return self._own.get(_key(window)) if after in _AFTER_A_NAME or after[:1].isdigit() else None
 
     def _said_with_is(self, tokens: Sequence[Token], first: int, end: int) -> str | None:
         """ "validation losses 0.3" was "validation loss is 0.3", but "batch sizes 32 and 64" are several."""

@@ -207,9 +207,8 @@ class NumberReader:
         if self._said(end) not in MINUS or power not in "3456789" or not self._is_small(end):
             return None
         hyphen = self._said(end) == "-" and self._touches(end) and self._touches(end + 1)
-        if (len(written) == 2 and written[1] == "0") or (
-            hyphen and written in "123456789"
-        ):  # "80 minus 6", "1-3"
+        joined = hyphen or self._said(end) == "minus"
+        if (len(written) == 2 and written[1] == "0") or (joined and written in "123456789"):  # "80-6", "1-3"
             return f"{written[0]}e-{power}", end + 2
         return None
 
@@ -275,6 +274,8 @@ class NumberReader:
             return self._bare_decimals(index + (said in OH))
         if said[:1].isdigit():
             written, end = re.sub(r"^(\d),(\d\d)$", r"\1\2", said), index + 1  # "5,12" was five twelve
+            if split := self._split_decimals(index):
+                return split
             if self._said(end) in ("hundred", "thousand"):
                 factor = 100 if self._said(end) == "hundred" else 1000
                 return f"{float(written.replace(',', '')) * factor:.0f}", end + 1
@@ -293,10 +294,19 @@ class NumberReader:
                     written, end = f"{float(written) * 1000:.0f}", end + 1
         return written, end
 
+    def _split_decimals(self, index: int) -> tuple[str, int] | None:
+        """ "Zero point zero three", heard as "0.0.3"."""
+        stop, rest = self._said(index + 1), self._said(index + 2)
+        whole = (
+            self._touches(index + 1) and self._touches(index + 2) and (stop, rest.isdigit()) == (".", True)
+        )
+        if self._said(index) != "0.0" or not whole or self._said(index - 1) in ("version", "release"):
+            return None
+        return f"0.0{rest}", index + 3
+
     def _bare_decimals(self, index: int) -> tuple[str, int] | None:
         """ "point oh one", but not "the point one should make"."""
-        decimals = self._decimals(index + 1)
-        before = self._said(index - 1)
+        decimals, before = self._decimals(index + 1), self._said(index - 1)
         if before == "of" and self._said(index) == "point" and self._said(index + 1) in ("to", "too", "for"):
             return (
                 f"0.{EXPONENTS[self._said(index + 1)]}",

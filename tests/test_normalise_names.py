@@ -150,3 +150,17 @@ def test_a_number_alone_names_no_run() -> None:
     said = "I lowered the learning rate from three e minus three to one e minus three. One problem is left."
     written = normalise(said, own).text
     assert written == "I lowered the lr from 3e-3 to 1e-3. One problem is left."
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("It is 0.1, weight. Decay of 0.01 was too much.", "It is 0.1, weight_decay of 0.01 was too much."),
+        ("We tuned the weight. Decay comes later.", "We tuned the weight. Decay comes later."),
+        ("the male loss ended at 2.05", "the val_loss ended at 2.05"),
+        ("a male voice", "a male voice"),
+    ],
+)
+def test_a_name_cut_by_a_pause_is_whole_again(heard: str, written: str) -> None:
+    own = Context(params={"weight_decay": 0.01}, metrics={"val_loss": 2.0})
+    assert normalise(heard, own).text == written

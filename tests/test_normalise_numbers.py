@@ -154,3 +154,24 @@ def test_every_replacement_stands_where_it_says(heard: str) -> None:
         rest += heard[done : change.heard_start] + change.written
         done = change.heard_end
     assert rest + heard[done:] == normal.text
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("I went back to 0.0.3 then.", "I went back to 0.03 then."),
+        ("The rate fell to 0.0.05.", "The rate fell to 0.005."),
+        ("I lowered the learning rate from 1 minus 5", "I lowered the lr from 1e-5"),
+        ("There were 9 minus 5 of them.", "There were 9 minus 5 of them."),
+        ("It needs version 0.0.3 of it.", "It needs version 0.0.3 of it."),
+        ("batch size is 10.24 now", "batch_size is 1024 now"),
+        ("batch size of 2.56", "batch_size of 256"),
+        ("dropout is 10.24 now", "dropout is 10.24 now"),  # logged with decimals
+        ("The loss is 10.24 now.", "The loss is 10.24 now."),
+        ("label smoothing.1.5 helped", "label_smoothing 0.15 helped"),
+        ("label smoothing.0.1 helped", "label_smoothing 0.1 helped"),
+    ],
+)
+def test_a_number_that_whisper_cut_in_two_is_one_again(heard: str, written: str) -> None:
+    params = {"lr": 0.1, "batch_size": 128, "dropout": 0.1, "label_smoothing": 0.1}
+    assert normalise(heard, Context(params=params)).text == written
