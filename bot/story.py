@@ -7,10 +7,12 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from bot.better import key_of
+from bot.better import infer_goal, key_of
 from bot.better import words as words_of
+from bot.project_settings import settings_of
 from bot.values import ArtifactView, ItemView, NoteView, RunView
 from bot.views import artifact_view, run_views
+from storage import digest_queries, run_queries
 from storage.memory import Note, NoteRun
 from storage.next_steps import NextStep, open_next_steps
 from storage.series import read_series
@@ -20,9 +22,10 @@ MOST_RUNS = 14
 MOST_LINES = 6
 CURVE_POINTS = 200
 PICTURED = re.compile(
-    r"\b(?:figure|fig\.|plot|chart|picture|image|screenshot|confusion matrix|heat ?map|histogram|attached)\b",
+    r"\b(?:figure|fig\.|picture|image|screenshot|confusion matrix|heat ?map|histogram|attached)\b",
     re.IGNORECASE,
 )
+CURVED = re.compile(r"\b(?:plot|chart|graph|curve)s?\b", re.IGNORECASE)
 RESULTS = ("outcome", "problem")
 
 
@@ -43,11 +46,7 @@ class Result:
     metric: str | None = None  # named by the sentence and logged over steps
     curves: tuple[RunView, ...] = ()  # the run and what it came from, each with that metric's series
     images: tuple[ArtifactView, ...] = ()
-
-    @property
-    def lacks_picture(self) -> bool:
-        """The sentence speaks of a picture, and there is none."""
-        return bool(PICTURED.search(self.line.text)) and not self.images and not self.curves
+    lacks_picture: bool = False  # its note speaks of a picture, and none came with it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +82,7 @@ def tell(session: Session, project: Project, *, since: datetime | None, now: dat
     by_id = {run.id: run for run in runs}
     results = [_result(session, line) for role in RESULTS for line in lines.get(role, ())]
     results.sort(key=lambda one: one.line.note.said_at)
+    results = _with_gaps(results)
     return Story(
         project=project.name,
         project_id=project.id or 0,
@@ -156,9 +156,20 @@ def _chosen(
     told = every.where(col(Run.id).in_(noted) | col(Run.id).in_(judged))
     # Where nobody has said anything, the runs speak for themselves.
     found = [one for one in session.exec(told) if one] or [one for one in session.exec(every) if one]
-    if project.baseline_run_id and since is None and project.baseline_run_id not in found:
-        found.append(project.baseline_run_id)
+    if since is None:
+        known = [project.baseline_run_id, _best_of_all(session, project)]
+        found += [one for one in known if one and one not in found]
     return found, None
+
+
+def _best_of_all(session: Session, project: Project) -> int | None:
+    """The project's best, which is part of its story whether or not somebody spoke of it."""
+    metric = project.key_metric or digest_queries.key_metric(session, project.id or 0)
+    goal = (project.goals.get(metric) or infer_goal(metric)) if metric else None
+    if metric is None or goal is None:
+        return None
+    best = run_queries.best(session, project.id or 0, settings_of(project).names(metric), goal)
+    return best.id if best else None
 
 
 def _lines(runs: Sequence[RunView], notes: frozenset[int] | None) -> dict[str, list[Line]]:
@@ -172,6 +183,8 @@ def _lines(runs: Sequence[RunView], notes: frozenset[int] | None) -> dict[str, l
         if (notes is not None and note.id not in notes) or (note.id, item.text) in seen:
             continue
         seen.add((note.id, item.text))
+        if note.kind == "sdk" and item.text in (run.intent or ""):
+            continue  # the guess of `notes=`, told with its run
         found.setdefault(item.role, []).append(Line(text=item.text, note=note, run=run))
     return found
 
@@ -196,6 +209,21 @@ def _result(session: Session, line: Line) -> Result:
             if len(curve) > 1:
                 drawn.append(replace(run, series={metric: curve}))
     return Result(line=line, metric=metric if drawn else None, curves=tuple(drawn), images=images)
+
+
+def _with_gaps(results: Sequence[Result]) -> list[Result]:
+    """Where a note speaks of a picture that is nowhere, its last sentence is marked."""
+    last = {one.line.note.id: place for place, one in enumerate(results)}
+    drawn = {one.line.note.id for one in results if one.curves}
+    marked = list(results)
+    for note_id, place in last.items():
+        one = results[place]
+        wanted = PICTURED.search(one.line.note.text) or (
+            CURVED.search(one.line.note.text) and note_id not in drawn
+        )
+        if wanted and not one.images:
+            marked[place] = replace(one, lacks_picture=True)
+    return marked
 
 
 def _named_metric(line: Line) -> str | None:

@@ -26,7 +26,7 @@ from nlp import loader  # noqa: E402
 from storage.database import Database, migrate  # noqa: E402
 from storage.embedded import EmbeddedPostgres  # noqa: E402
 
-DESK: ViewportSize = {"width": 1280, "height": 1100}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 UNHURRIED = limits.Rate(name="unhurried", per_second=1e6, burst=1e6)
 PLAIN = {"optimizer": "adamw", "batch_size": 128, "epochs": 30, "seed": 1}
 
@@ -139,8 +139,8 @@ def play(bot: RunningBot) -> dict[str, str]:
 class Photographer:
     """One window and where its pictures go."""
 
-    def __init__(self, seen: Window, folder: Path, mark: str) -> None:
-        self.seen, self.folder, self.mark = seen, folder, mark
+    def __init__(self, seen: Window, folder: Path, mark: str, size: ViewportSize) -> None:
+        self.seen, self.folder, self.mark, self.size = seen, folder, mark, size
 
     def shoot(self, name: str, selector: str | None = None, *, has: str | None = None) -> None:
         """A part of the page, or all of it."""
@@ -154,6 +154,11 @@ class Photographer:
         found.scroll_into_view_if_needed()
         page.wait_for_timeout(300)
         found.screenshot(path=path)
+
+    def high(self, *, high: bool) -> None:
+        """A window high enough for the longest message, or one as people have it."""
+        width = self.size["width"]
+        self.seen.page.set_viewport_size({"width": width, "height": 2400 if high else self.size["height"]})
 
     def thread(self, name: str, ts: str) -> None:
         self.seen.go(f"/archives/{VISION}/p{ts.replace('.', '')}", user=ANA, thread_ts=ts, cid=VISION)
@@ -177,21 +182,28 @@ def photograph(bot: RunningBot, threads: dict[str, str], browser: Browser, viewp
     """Every surface, at one size."""
     with window(browser, bot.workspace.url, viewport) as seen:
         seen.page.set_default_timeout(4 * WAIT_MS)
-        camera = Photographer(seen, folder, mark)
+        camera = Photographer(seen, folder, mark, viewport)
         camera.thread("run-thread", threads["wren"])
         camera.thread("failed-run", threads["ibex"])
-        camera.thread("memo-and-question", threads["otter"])
+        camera.high(high=True)
+        camera.thread("whole-thread", threads["otter"])
         seen.go(f"/archives/{VISION}/p{threads['otter'].replace('.', '')}", user=ANA, thread_ts=threads["otter"], cid=VISION)  # fmt: skip
         camera.shoot("memo-card", ".thread-pane .message", has="🎙")
         camera.shoot("end-question", ".thread-pane .message", has="why?")
         camera.message("sweep", "sweep lr × smoothing")
         camera.asked("compare-two", "compare 1 2", "beats")
         camera.asked("compare-five", "compare 1 2 3 5 7", "best of")
+        seen.page.locator(".message.ephemeral", has_text="best of").last.get_by_role(
+            "button", name="More"
+        ).click()
+        seen.page.locator(".message.ephemeral img[alt*='over steps']").last.wait_for()
+        camera.shoot("compare-more", ".message.ephemeral", has="val_acc over steps")
         camera.asked("list", "list since:4w", "vision: runs")
         camera.asked("tree", "tree", "which came from which")
         camera.asked("report", "report", "Report on vision")
         camera.asked("digest", "digest since:2d", "vision")
         camera.asked("settings-message", "settings", "Settings of vision")
+        camera.high(high=False)
         seen.page.locator(".message.ephemeral", has_text="Settings of vision").last.get_by_role("button", name="Change…").click()  # fmt: skip
         seen.page.locator(".modal").wait_for()
         camera.shoot("settings", ".modal")
