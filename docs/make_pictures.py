@@ -202,7 +202,8 @@ def photograph(bot: RunningBot, threads: dict[str, str], browser: Browser, viewp
         camera.asked("tree", "tree", "which came from which")
         camera.asked("report", "report", "Report on vision")
         camera.asked("digest", "digest since:2d", "vision")
-        camera.asked("settings-message", "settings", "Settings of vision")
+        seen.say("/runs settings")
+        seen.page.locator(".message.ephemeral", has_text="Settings of vision").last.wait_for()
         camera.high(high=False)
         seen.page.locator(".message.ephemeral", has_text="Settings of vision").last.get_by_role("button", name="Change…").click()  # fmt: skip
         seen.page.locator(".modal").wait_for()
