@@ -85,7 +85,7 @@ def answer_json(session: Session, found: Answer) -> dict[str, Any]:
     named = dict(session.exec(select(Note.id, Note.external_id).where(col(Note.id).in_(ids))).all())
     message = answer_message(found)
     return {
-        "answer": plain_text(message.text, message.blocks),
+        "answer": plain_text(message.text, message.blocks, buttons=False),
         "note_ids": [named.get(one) or str(one) for one in dict.fromkeys(ids)],
         "none": found.nobody,
     }

@@ -89,7 +89,7 @@ def as_text(session: Session, *, project: str | None, days: int, depth: str, now
     if depth == "manager" and (told := moved(session, projects, since=since, until=now)):
         return report(told, since=since, until=now)
     message = _message(session, projects, since=since, until=now, depth=depth, zone=ZoneInfo("UTC"))
-    return plain_text(message.text, message.blocks)
+    return plain_text(message.text, message.blocks, buttons=False)
 
 
 def _read_settings(words: Sequence[str]) -> tuple[time | None, str | None, list[str] | None]:

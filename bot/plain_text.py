@@ -11,9 +11,10 @@ _STRONG = re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])")
 _DATE = re.compile(r"<!date\^[^|>]+\|([^>]+)>")
 
 
-def plain_text(text: str, blocks: Sequence[Mapping[str, Any]]) -> str:
-    """The blocks in reading order; the text alone where there are none."""
-    lines = [line for block in blocks for line in _block(block)]
+def plain_text(text: str, blocks: Sequence[Mapping[str, Any]], *, buttons: bool = True) -> str:
+    """The blocks in reading order, with or without what can be pressed; the text alone where there are none."""
+    shown = (block for block in blocks if buttons or block.get("type") != "actions")
+    lines = [line for block in shown for line in _block(block)]
     return "\n".join(lines) if lines else readable(text)
 
 

@@ -97,8 +97,10 @@ def test_notes_are_brought_in_once_and_asked_about(at_home: Path) -> None:
     assert {"qid", "note_ids", "none", "answer"} <= set(found)
     assert (found["qid"], found["note_ids"], found["none"]) == ("a", ["n1"], False)
     assert (nobody["qid"], nobody["none"]) == ("b", True)
+    assert "[👍]" not in found["answer"]  # nothing can be pressed here
     assert "There is no project speech." in str(run("digest", "speech").exception)
-    assert "vision" in run("digest", "--days", "90").stdout
+    told = run("digest", "--days", "90").stdout
+    assert ("vision" in told, "[Add status]" in told) == (True, False)
 
 
 def test_a_token_is_shown_once_listed_by_its_owner_and_revoked(at_home: Path) -> None:
