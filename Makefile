@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test check format bench train clean
+.PHONY: help setup browser demo test check format bench frameworks train clean
 
 help: ## What can be done
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Install everything into .venv
 
@@ -40,6 +40,9 @@ format: setup ## Put the code in shape
 bench: setup ## Measure the budgets; DATA=DIR adds speech on recordings of yours; see benchmarks/README.md
 	@for name in ack ask digest ingest_storage sdk_overhead similar; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.speech --data "$(DATA)"; fi
+
+frameworks: ## The hook against the real frameworks, in an environment of its own
+	sdk/test_frameworks.sh
 
 train: setup ## Train the sentence classifier again, and embed the list of concepts again, from nlp/data
 	OMP_NUM_THREADS=1 $(BIN)/python -m nlp.training

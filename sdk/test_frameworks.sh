@@ -1,6 +1,6 @@
 #!/bin/sh
 # Test the SDK against the real frameworks, in an environment of its own: sdk/test_frameworks.sh [FOLDER]
-# `make test-frameworks` runs it. The project's own environment stays as it is.
+# `make frameworks` runs it. The project's own environment stays as it is.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 venv=${1:-${TMPDIR:-/tmp}/runlore-frameworks}
