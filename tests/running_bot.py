@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from local_workspace import ANA, LocalWorkspace
 from patience import stretched
 from pydantic import SecretStr
+from web_api_contract import broken
 
 from bot import directory, ingest, rendering, tokens, wire
 from bot.dispatcher import Dispatcher
@@ -232,3 +233,5 @@ def running_bot(
             dispatcher=dispatcher,
             web=web,
         )
+        if wrong := broken(workspace.calls()):
+            raise AssertionError(f"not as Slack describes its Web API: {wrong}")

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 from local_workspace import ROOT, LocalWorkspace, _free_port
 from patience import stretched
 from running_bot import shown
+from web_api_contract import broken
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -132,10 +133,15 @@ class ServedBot:
 @contextmanager
 def served_bot(home: Path) -> Iterator[ServedBot]:
     bot = ServedBot(home)
+    calls: list[Json] = []
     try:
         yield bot.start()
+        with contextlib.suppress(OSError):  # a test may have ended it
+            calls = bot.workspace.calls()
     finally:
         bot.close()
+    if wrong := broken(calls):
+        raise AssertionError(f"not as Slack describes its Web API: {wrong}")
 
 
 def _processes() -> list[tuple[int, str]]:
