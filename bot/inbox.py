@@ -70,6 +70,13 @@ def keep(session: Session, event_id: str, kind: str, body: Mapping[str, Any], *,
     return True
 
 
+def is_own(event: Mapping[str, Any], bot_user: str) -> bool:
+    """Whether Slack only repeats what the bot itself posted or edited: nothing is to be done about that."""
+    said = event.get("message") if event.get("subtype") == "message_changed" else event
+    told = event.get("type") == "message" and event.get("subtype") != "message_deleted"
+    return told and isinstance(said, Mapping) and said.get("user") == bot_user
+
+
 def handle(services: Services, event_id: str, *, with_models: bool = False) -> None:
     """Handle a kept delivery: its effects and the mark that it was handled are one transaction."""
     try:

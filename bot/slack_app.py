@@ -84,6 +84,8 @@ def _keep_events(services: Services) -> Callable[..., BoltResponse]:
         if body.get("type") != "event_callback":
             return next()
         event = body.get("event") or {}
+        if inbox.is_own(event, services.bot_user):
+            return BoltResponse(status=200)
         try:
             with services.database.session() as session:
                 inbox.keep(

@@ -233,7 +233,7 @@ class Day:
             while self.bot.dispatcher.send_due(self.bot.clock()):
                 self._set(now)
                 sent += 1
-            now += 1.0 if sent else 3.0
+            now += 1.0 if sent else 5.0
 
     def _waits(self) -> bool:
         with self.bot.services.database.engine.connect() as connection:

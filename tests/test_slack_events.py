@@ -39,6 +39,13 @@ def test_an_event_that_comes_twice_is_handled_once(bot: RunningBot, fault: str) 
     assert len(events_of(bot, reply)) == 1
 
 
+def test_what_the_bot_says_itself_is_not_taken_in_again(bot: RunningBot) -> None:
+    thread = thread_of(bot, "own-words")
+    reply = bot.workspace.reply(ANA, VISION, thread, "I lowered lr from 0.1 to 0.01.")
+    kept(bot, reply)  # came after the bot's own message
+    assert (len(events_of(bot, reply)), events_of(bot, thread)) == (1, [])
+
+
 def deliveries_of(bot: RunningBot, ts: str, *, more_than: int) -> bool:
     """Whether the event about this message went out more often than that."""
     ids = {event.event_id for event in events_of(bot, ts)}
