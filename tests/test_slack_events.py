@@ -14,6 +14,7 @@ def thread_of(bot: RunningBot, project: str) -> str:
     """The ts of a new run's own thread."""
     bot.own_channel(project, VISION)
     run = bot.start(project)
+    bot.settle()  # the bot, too, knows where its message is
     return str(bot.message(VISION, run)["ts"])
 
 
