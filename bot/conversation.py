@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from bot import agent, app_home, commands, directory, interactions, notes, outbox, runs
-from bot.errors import NeedsModels
+from bot.errors import NeedsModels, SlackDoubtful
 from bot.slack_text import files_of, is_memo, without_mention
 from bot.threads import close_at, thread_at
 from bot.values import Message
@@ -48,6 +48,10 @@ def _receive(session: Session, services: Services, event: Mapping[str, Any]) -> 
     """Keep a note, with the address that quotes of it will lead to."""
     if _deleted_already(session, event):
         return
+    ours = event.get("parent_user_id") == services.bot_user
+    known = thread_at(session, str(event.get("channel")), str(event.get("thread_ts")))
+    if ours and known is None and outbox.in_doubt(session):
+        raise SlackDoubtful("a reply to a message that is not known to have arrived")  # the job tries again
     note = notes.receive(session, event, now=services.now())
     if note is not None and note.kind == "memo":
         agent.working(services, str(event["channel"]), str(event["thread_ts"]), "is listening…")

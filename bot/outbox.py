@@ -157,6 +157,12 @@ def waits(session: Session, key: str) -> bool:
     return session.exec(select(Outbox.state).where(Outbox.key == key)).first() in ("waiting", "sending")
 
 
+def in_doubt(session: Session) -> bool:
+    """Whether a post may be in Slack already without our knowing where."""
+    sending = select(Outbox.id).where(Outbox.state == "sending", Outbox.method == "chat.postMessage")
+    return session.exec(sending.limit(1)).first() is not None
+
+
 def sent(session: Session, key: str) -> dict[str, Any] | None:
     """Where a post of ours is (`channel`, `ts`, `permalink`); None while it was not sent."""
     row = session.exec(select(Outbox).where(Outbox.key == key)).first()

@@ -23,7 +23,7 @@ from bot.local import page_address, with_workspace
 from bot.logs import configure_logging
 from bot.schedule import build_scheduler
 from bot.settings import Settings
-from bot.slack_app import build_app, socket_handler
+from bot.slack_app import build_app, close_socket, socket_handler
 from bot.wiring import Services
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _start_web(services: Services, bot_id: str, stack: ExitStack) -> None:
     if settings.slack_app_token is not None:
         handler = socket_handler(bolt, services)
         handler.connect()  # type: ignore[no-untyped-call]
-        stack.callback(handler.close)
+        stack.callback(close_socket, handler)
 
 
 def all_well(parts: Iterable[Callable[[], bool]]) -> bool:

@@ -1,5 +1,6 @@
 """The edge to Slack: slack_bolt verifies, this keeps what came and acknowledges; everything else is a job."""
 
+import contextlib
 import logging
 import re
 from collections.abc import Callable
@@ -64,6 +65,12 @@ def socket_handler(app: App, services: Services) -> SocketModeHandler:
     handler = SocketModeHandler(app, token.get_secret_value() if token else None, ping_interval=PING_SECONDS)
     handler.client.web_client.base_url = services.settings.slack_base_url
     return handler
+
+
+def close_socket(handler: SocketModeHandler) -> None:
+    """End the connection; one that breaks at this very moment is ended too (slack_sdk stumbles over its socket)."""
+    with contextlib.suppress(AttributeError):
+        handler.close()  # type: ignore[no-untyped-call]
 
 
 def identity(token: str, base_url: str) -> dict[str, Any]:

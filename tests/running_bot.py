@@ -26,7 +26,7 @@ from bot.messenger import SlackMessenger
 from bot.people import by_slack_id
 from bot.plain_text import plain_text
 from bot.settings import Settings
-from bot.slack_app import build_app, socket_handler
+from bot.slack_app import build_app, close_socket, socket_handler
 from bot.tokens import Bearer
 from bot.wiring import Services
 from storage.database import Database
@@ -213,7 +213,7 @@ def running_bot(
         if socket:
             handler = socket_handler(bolt, services)
             handler.connect()  # type: ignore[no-untyped-call]
-            stack.callback(handler.close)
+            stack.callback(close_socket, handler)
         if workers:
             for queue in POOLS:
                 pool = Pool(services, queue)
