@@ -124,7 +124,7 @@ def test_an_emoji_by_name_is_the_character_and_alone_it_is_large(page: Page) -> 
 def test_right_to_left_names_and_words_do_not_turn_the_line_around(scene: Stage) -> None:
     with scene.window(ANA) as ana:
         ana.say("\u05e9\u05dc\u05d5\u05dd 42")
-        body = ana.message("42").locator(".mrkdwn")
+        body = ana.message("\u05e9\u05dc\u05d5\u05dd 42").locator(".mrkdwn")
         assert body.evaluate("(node) => getComputedStyle(node).direction") == "rtl"
         assert ana.message("42").evaluate("(node) => getComputedStyle(node).direction") == "ltr"
 
