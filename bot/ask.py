@@ -177,7 +177,7 @@ def silent_runs(session: Session, asked: Question, ranking: Ranking, asker: Sigh
 
 def about_runs(asked: Question) -> bool:
     """Whether the question puts a condition that only a run can meet."""
-    return bool(asked.states or asked.tags or asked.verdict or asked.params or asked.metrics)
+    return bool(asked.states or asked.tags or asked.domains or asked.verdict or asked.params or asked.metrics)
 
 
 def known_names(session: Session, question: str, asker: Sight) -> Known:

@@ -23,7 +23,6 @@ class Known:
     )  # also by the last part of a nested name
     metrics: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    domains: Mapping[str, frozenset[int]] = field(default_factory=dict)
     asker_id: int | None = None
 
 
@@ -39,6 +38,7 @@ class Question:
     until: datetime | None = None
     states: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     verdict: Literal["keep", "drop"] | None = None
     outcome: Outcome | None = None
     params: tuple[Bound, ...] = ()
@@ -50,7 +50,7 @@ class Question:
         """Whether any condition leaves something out."""
         return bool(
             self.people or self.project_ids or self.since or self.until or self.states or self.tags
-            or self.verdict or self.params or self.metrics
+            or self.domains or self.verdict or self.params or self.metrics
         )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def may_name_numbers(text: str) -> bool:
 def read_question(text: str, known: Known, *, now: datetime) -> Question:
     """Take the conditions out of a question, one kind after the other."""
     question = Question(text=text, topic=text)
-    for take in (_bounds, _times, _people, _projects, _tags, _states, _verdict):
+    for take in (_bounds, _times, _people, _projects, _domains, _tags, _states, _verdict):
         question = take(question, known, now)
     outcome: Outcome | None = "bad" if _BAD.search(text) else "good" if _GOOD.search(text) else None
     return replace(question, outcome=outcome, topic=" ".join(question.topic.split()).strip(" ,;:?") or text)
@@ -189,13 +189,6 @@ def _projects(question: Question, known: Known, now: datetime) -> Question:
             ids.append(known.projects[name])
             said.append(f"in {name}")
             topic = f"{topic[: found.start()]} {topic[found.end() :]}"
-    for name, several in known.domains.items():
-        if found := re.search(
-            rf"\bin\s+(?:the\s+)?(?:domain\s+)?{re.escape(name)}\s*(?:domain)?\b", topic, re.IGNORECASE
-        ):
-            ids.extend(sorted(several))
-            said.append(f"in {name}")
-            topic = f"{topic[: found.start()]} {topic[found.end() :]}"
     return replace(question, project_ids=tuple(ids), topic=topic, said=tuple(said))
 
 
@@ -210,6 +203,20 @@ def _tags(question: Question, known: Known, now: datetime) -> Question:
                 topic=_cut(question, found),
                 said=(*question.said, f"tagged {found[1]}"),
             )
+    return question
+
+
+_DOMAIN = re.compile(
+    r"\b(?:in|for|of|within)\s+(?:the\s+)?(?:domain\s+(?:of\s+)?([\w-]+)|([\w-]+)\s+domain)\b", re.IGNORECASE
+)
+
+
+def _domains(question: Question, known: Known, now: datetime) -> Question:
+    """In the speech domain: what a run is for, however its team marks that."""
+    if found := _DOMAIN.search(question.topic):
+        name = found[1] or found[2]
+        said = (*question.said, f"in the domain {name}")
+        return replace(question, domains=(name,), topic=_cut(question, found), said=said)
     return question
 
 

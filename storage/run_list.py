@@ -84,7 +84,7 @@ def _conditions(which: RunFilter) -> list[ColumnElement[bool]]:
         found.append(
             select(Tag.run_id).where(Tag.run_id == Run.id, func.lower(Tag.name) == tag.lower()).exists()
         )
-    found += [_domain(domain) for domain in which.domains]
+    found += [domain_is(domain) for domain in which.domains]
     for number in which.numbers:
         found.append(_number(number))
     if which.words:
@@ -105,7 +105,8 @@ def _words() -> Any:  # noqa: ANN401  an expression
     return func.lower(col(Param.value).op("#>>")(cast([], ARRAY(Text))))
 
 
-def _domain(domain: str) -> ColumnElement[bool]:
+def domain_is(domain: str) -> ColumnElement[bool]:
+    """The kind of application a run is for: a tag, a param that says so, or a word of its project."""
     tag = select(Tag.run_id).where(Tag.run_id == Run.id, func.lower(Tag.name) == domain.lower())
     param = select(Param.run_id).where(
         Param.run_id == Run.id,

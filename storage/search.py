@@ -29,6 +29,9 @@ MOST_CANDIDATES = 800
 EXACT_UP_TO = 20_000
 """Visible notes up to which a full scan is fast enough; an index walk under a narrow filter finds next to nothing."""
 
+EXACT_NARROWED = 100_000
+"""The same under a question's conditions: few notes meet them, and only those are compared."""
+
 NOTES, LENGTH = "#notes", "#length"
 
 
@@ -203,10 +206,7 @@ def nearest(session: Session, scope: Scope, vector: Vector, *, limit: int = 200)
     """The notes closest in meaning: exactly for small sight, by the index walking on for large sight."""
     vectors: Any = Note.vector  # pgvector's comparisons are not in SQLModel's types
     distance = vectors.cosine_distance(vector)
-    if scope.project_ids is None and not _narrowed(scope):
-        exact = _at_most(session, EXACT_UP_TO)
-    else:
-        exact = _at_most(session, EXACT_UP_TO, scope.project_ids)
+    exact = _at_most(session, EXACT_NARROWED if _narrowed(scope) else EXACT_UP_TO, scope.project_ids)
     if not exact:
         session.connection().execute(text("SET LOCAL hnsw.iterative_scan = relaxed_order"))
         session.connection().execute(text("SET LOCAL hnsw.ef_search = 100"))
@@ -283,6 +283,8 @@ def _narrowed(scope: Scope) -> bool:
         or scope.until
         or scope.states
         or scope.tags
+        or scope.domains
+        or scope.verdict
         or scope.params
         or scope.metrics
     )

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, select
 
 from storage.memory import Note, NoteRun
+from storage.run_list import domain_is
 from storage.tables import MetricSummary, Param, Run, Tag, Verdict
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,6 +39,7 @@ class Scope:
     until: datetime | None = None
     states: Sequence[str] = ()
     tags: Sequence[str] = ()
+    domains: Sequence[str] = ()
     verdict: Literal["keep", "drop"] | None = None
     params: Sequence[Bound] = ()
     metrics: Sequence[Bound] = ()
@@ -91,6 +93,7 @@ def run_conditions(scope: Scope) -> list[ColumnElement[bool]]:
         found.append(col(Run.state).in_(scope.states))
     for name in scope.tags:
         found.append(_has(Tag, col(Tag.name) == name))
+    found += [domain_is(domain) for domain in scope.domains]
     if scope.verdict:
         found.append(_has(Verdict, col(Verdict.choice) == scope.verdict))
     for bound in scope.params:

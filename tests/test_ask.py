@@ -243,6 +243,17 @@ def test_runs_are_found_by_bounds_alone(session: Session, team: Team) -> None:
     assert [run.id for run in found.silent] == [good.id]
 
 
+@pytest.mark.parametrize("marked", [{"tags": ["speech"]}, {"params": {"task": "speech"}}])
+def test_a_domain_narrows(session: Session, team: Team, marked: dict[str, Any]) -> None:
+    project, ana, ben = team.project("lab"), team.person("ana"), team.person("ben")
+    team.filler(project, ana)
+    team.note(project, ana, "Label smoothing 0.1.", team.run(project, ana))
+    team.note(project, ben, "Label smoothing 0.2.", team.run(project, ben, **marked))
+    found = answer(session, "who has tried label smoothing in the speech domain?")
+    assert [f.note.author.name for f in found.found if f.note.author] == ["ben"]
+    assert answer_message(found).text.endswith("(in the domain speech)")
+
+
 def test_more_findings_wait_behind_a_button(session: Session, team: Team) -> None:
     project, ana = team.project("vision"), team.person("ana")
     team.filler(project, ana)
