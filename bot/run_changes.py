@@ -83,7 +83,11 @@ def remove(session: Session, run: Run, *, now: datetime) -> str:
     if project is not None and project.baseline_run_id == run_id:
         project.baseline_run_id = None
     session.execute(update(Run).where(col(Run.parent_id) == run_id).values(parent_id=None))
-    session.execute(delete(Thread).where(col(Thread.run_id) == run_id))
+    own = col(Thread.run_id) == run_id
+    session.execute(delete(Thread).where(own, col(Thread.outbox_key) == message_key(run_id)))
+    session.execute(
+        update(Thread).where(own).values(run_id=None)
+    )  # a message it shares with other runs stays
     session.execute(delete(NoteRun).where(col(NoteRun.run_id) == run_id))
     for table in (Verdict, RunDataset):
         session.execute(delete(table).where(col(table.run_id) == run_id))
