@@ -323,7 +323,7 @@ def table(options: argparse.Namespace) -> list[str]:
         ("sent bytes a point at 100 points/s, everything in it", "≤ 12", f"{used['sent_per_point']:.1f}"),
         ("sent bytes a point, 20,000 points by `runlore sync`", "≤ 12", f"{sent_later(20_000):.1f}"),
         (
-            "PyTorch loop, small net on digits, logging each step (median of 300 pairs)",
+            f"PyTorch loop, small net on digits, logging each step (median of {options.pairs} pairs)",
             "< 1 %",
             "no torch" if slow is None else f"{slow[0]:+.2f} % CPU, {slow[1]:+.2f} % clock",
         ),
