@@ -308,6 +308,7 @@ def _log_lines(intake: Intake, event: wire.LogLines, _: Mapping[str, Any]) -> No
 def _keep(intake: Intake, event: wire.Event, raw: Mapping[str, Any]) -> None:
     """Kept as it came: alerts, text values, kinds of newer SDKs."""
     del event
+    raw = wire.storable(raw)
     at = raw.get("at")
     moment = wire.moment(at, _shift(intake)) if isinstance(at, int | float) else intake.now
     data = {name: value for name, value in redact_all(dict(raw)).items() if name not in ("t", "seq", "at")}

@@ -247,7 +247,7 @@ def parse_batch(data: object) -> Batch:
 def parse_event(data: Mapping[str, Any]) -> Event:
     """One event of any kind; raises BadInput with what is wrong."""
     try:
-        return KINDS.get(str(data.get("t")), Unknown).model_validate(_without_nul(data))
+        return KINDS.get(str(data.get("t")), Unknown).model_validate(storable(data))
     except ValidationError as error:
         raise BadInput(describe(error)) from error
 
@@ -265,7 +265,7 @@ def parse_series(data: object) -> tuple[str, list[float], list[float], list[floa
     if max(map(abs, steps + moments), default=0) >= 2**63:
         raise BadInput(f"{series.k}: steps and times must fit into 64 bits")
     times = [moment / 1000 for moment in moments]
-    return _without_nul(series.k), [float(step) for step in steps], times, values
+    return storable(series.k), [float(step) for step in steps], times, values
 
 
 def _unpacked(name: str, packed: str) -> list[float]:
@@ -318,14 +318,14 @@ def promise(raw: Mapping[str, Any]) -> float:
     return min(float(told), 86_400.0) if raw.get("t") == "start" and isinstance(told, int | float) else 0.0
 
 
-def _without_nul(value: Any) -> Any:  # noqa: ANN401  JSON of any shape
+def storable(value: Any) -> Any:  # noqa: ANN401  JSON of any shape
     """PostgreSQL's text cannot hold NUL, and lone surrogates cannot be encoded."""
     if isinstance(value, str):
         return _NUL.sub("", value).encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, Mapping):
-        return {_without_nul(str(name)): _without_nul(one) for name, one in value.items()}
+        return {storable(str(name)): storable(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_without_nul(one) for one in value]
+        return [storable(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # JSON columns hold no NaN
     return value

@@ -227,3 +227,11 @@ def test_shuffled_duplicated_and_cut_batches_end_the_same(
     ).json()
     assert (told["params"], told["tags"], told["state"]) == ({"lr": 0.2}, ["b"], "finished")
     assert row(bot, run).progress_done == 5
+
+
+def test_an_unknown_record_with_what_no_column_can_hold_does_not_stop_its_stream(bot: RunningBot) -> None:
+    """Found by a fuzzer: the batch was refused as a whole, and would have been sent again for ever."""
+    odd = {"t": "newer\x00", "add": {"\x00": None, "deep": ["\x00", float("inf")]}, "text": "a\x00b"}
+    body = batch("ingest-odd", "ingest-odd-1", 0, {"t": "start"}, odd, {"t": "tags", "add": ["after"]})
+    status, answer = send(bot, body, bot.token())
+    assert (status, answer["errors"], answer["next"]) == (200, [], 3)
