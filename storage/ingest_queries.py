@@ -78,13 +78,16 @@ def take_run(session: Session, project: Project, uid: str, *, name: str, now: da
 
 def lock_stream(session: Session, stream_id: str, run_id: int) -> Stream:
     """The stream's place, ours alone until the transaction ends; a new stream begins at 0."""
+    locked = select(Stream).where(col(Stream.id) == stream_id).with_for_update()
+    locked = locked.execution_options(populate_existing=True)
+    if known := session.exec(locked).first():
+        return known
     session.exec(
         insert(Stream)
         .values(id=stream_id, run_id=run_id, next_seq=0, clock_offset=0.0)
         .on_conflict_do_nothing()
     )
-    locked = select(Stream).where(col(Stream.id) == stream_id).with_for_update()
-    return session.exec(locked.execution_options(populate_existing=True)).one()
+    return session.exec(locked).one()
 
 
 def advance_stream(session: Session, stream: Stream, next_seq: int, *, clock_offset: float) -> None:

@@ -23,6 +23,7 @@ DOCUMENTS = (
     "docs/slack-setup.md",
     "docs/operations.md",
     "docs/security.md",
+    "docs/scale.md",
     "SECURITY.md",
     "deploy/README.md",
 )
