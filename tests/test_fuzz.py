@@ -21,8 +21,6 @@ from sqlalchemy import text
 from bot import wire
 from bot.errors import BadInput
 
-# With schemathesis installed Hypothesis takes its use of `random` for ours.
-pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 TRIES = int(os.environ.get("RUNLORE_FUZZ", "15"))
 CALM = settings(
     max_examples=TRIES,
