@@ -16,9 +16,11 @@ from served_bot import ServedBot
 from sqlalchemy import text
 
 from bot import backup
+from bot.people import by_name
 from bot.settings import Settings
 from storage.database import Database, migrate
 from storage.embedded import EmbeddedPostgres
+from storage.ingest_queries import take_project, take_run
 
 READY_BUDGET, COPY_BUDGET = 5.0, 120.0
 CHUNK_POINTS = 1000  # × 3 arrays × 8 bytes: 24 kB a row
@@ -31,7 +33,7 @@ NOTES = text(
 CHUNKS = text(
     "INSERT INTO metric_chunk (at, run_id, name, steps, times, values)"
     " SELECT now(), 1, 'metric/' || n % 50, numbers, numbers, numbers FROM generate_series(1, :count) n,"
-    " LATERAL (SELECT array_agg(random() * n) AS numbers FROM generate_series(1, :points)) one"
+    " LATERAL (SELECT array_agg(random() * (p + n)) AS numbers FROM generate_series(1, :points) p) one"
 )
 
 
@@ -40,21 +42,9 @@ def fill(url: str, *, notes: int, megabytes: int) -> float:
     migrate(url)
     database = Database(url)
     with database.session() as session:
-        session.execute(
-            text(
-                "INSERT INTO person (name, logins, is_bot, is_guest, created_at) VALUES ('ana', '[]', false, false, now())"
-            )
-        )
-        session.execute(
-            text(
-                "INSERT INTO project (name, threading, openness, next_number, created_at) VALUES ('vision', 'project', 'open', 2, now())"
-            )
-        )
-        session.execute(
-            text(
-                "INSERT INTO run (uid, project_id, number, name, state, visibility, started_at, last_seen_at) VALUES ('run-00000001', 1, 1, 'otter', 'finished', 'project', now(), now())"
-            )
-        )
+        project, _ = take_project(session, "vision", now=datetime.now(UTC))
+        by_name(session, "ana", now=datetime.now(UTC))
+        take_run(session, project, "run-00000001", name="otter", now=datetime.now(UTC))
         session.execute(NOTES, {"count": notes})
         session.execute(
             CHUNKS, {"count": megabytes * 1_000_000 // (24 * CHUNK_POINTS), "points": CHUNK_POINTS}
