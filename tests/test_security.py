@@ -257,6 +257,7 @@ def test_nothing_else_of_the_bot_opens_addresses() -> None:
         "local",
         "demo",
         "demo_people",
+        "demo_bot",
         "slack_app",
         "figures",
         "data_web",
