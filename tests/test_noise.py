@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.tables import Project, Run
 
+pytestmark = pytest.mark.day
 CALL = re.compile(r"<@(U\w+)>")
 
 
