@@ -1,6 +1,7 @@
 """Runs side by side: only what differs, who wins by each metric's goal, and whether that is more than noise."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,9 @@ from bot.verdicts import gpu_hours, lasted, ref
 
 MOST = 10
 Facet = Literal["code", "data", "environment"]
+# Not shlex: what was cut short or redacted may end inside a quotation.
+WORDS = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
+OPTION = re.compile(r"--?[A-Za-z][^\s=]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -239,9 +243,31 @@ def code_settings(columns: Sequence[Column]) -> list[Setting]:
         "subject": lambda run: run.code.subject if run.code else None,
         "branch": lambda run: run.code.branch if run.code else None,
         "uncommitted": lambda run: ", ".join(edited_files(run)) or None,
-        "command": lambda run: run.code.command if run.code else None,
+        "command": partial(own_arguments, shared_arguments(columns)),
     }
     return [found for name, read in reads.items() if (found := differing(columns, name, read))]
+
+
+def arguments(run: RunView) -> list[str]:
+    """The words of a run's command, each option with its value."""
+    found: list[str] = []
+    for word in WORDS.findall((run.code.command if run.code else None) or ""):
+        if found and OPTION.fullmatch(found[-1]) and not OPTION.match(word):
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
+
+
+def shared_arguments(columns: Sequence[Column]) -> frozenset[str]:
+    """What every run's command says: it tells them apart from nothing."""
+    return frozenset.intersection(*(frozenset(arguments(column.run)) for column in columns))
+
+
+def own_arguments(shared: frozenset[str], run: RunView) -> str | None:
+    """What only this command says; `…` where it only leaves something out."""
+    said = arguments(run)
+    return (" ".join(word for word in said if word not in shared) or "…") if said else None
 
 
 def edited_files(run: RunView) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import delete
@@ -48,6 +49,9 @@ def read_note(
     session.execute(delete(Fact).where(col(Fact.note_id) == note_id, col(Fact.item_id).not_in(kept)))
     session.execute(stale)
     told = [item for item in reading.items if item.role != "other" and item.text not in corrected]
+    if note.kind == "sdk" and any(note.text == run.intent for run in notes.runs_of(session, note_id)):
+        # Said before the run: what it means to try is what it is about, not what is left to do.
+        told = [replace(item, role="hypothesis") if item.role == "next_step" else item for item in told]
     document = search_index.documents(session, [note])[0]
     vectors = embedder.embed([document, *(item.text for item in told)])
     for item, vector in zip(told, vectors[1:], strict=True):

@@ -151,3 +151,16 @@ def test_ten_runs_are_compared_and_one_is_not() -> None:
     assert len(compare(many).columns) == 10
     with pytest.raises(ValueError, match="two runs"):
         compare([BASELINE, BASELINE])
+
+
+def test_of_two_commands_only_the_arguments_that_differ_are_shown() -> None:
+    def ran(run: RunView, command: str) -> RunView:
+        return replace(run, code=CodeView(commit="3f2a91c0aa", command=command))
+
+    one = ran(BASELINE, "/venv/bin/python train.py --lr 3e-3 --notes 'is it warm' --amp")
+    other = ran(WARMED, "/venv/bin/python train.py --lr 1e-3 --amp --depth -2")
+    code = {each.name: each.values for each in compare([one, other]).facets["code"]}
+    assert code["command"] == ("--lr 3e-3 --notes 'is it warm'", "--lr 1e-3 --depth -2")
+    less = ran(WARMED, "/venv/bin/python train.py --lr 3e-3 --amp")
+    code = {each.name: each.values for each in compare([one, less]).facets["code"]}
+    assert code["command"] == ("--notes 'is it warm'", "…")
