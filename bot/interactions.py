@@ -93,12 +93,12 @@ def submission(session: Session, services: Services, body: Mapping[str, Any]) ->
                 corrections.apply(session, edit, person, now=now)
         case "note_move":
             note_id, run_id = read_move(view)
-            note, run = session.get(Note, note_id), session.get(Run, run_id)
+            note, run = session.get(Note, note_id), _seen(session, person, run_id, now=now)
             if note is not None and run is not None and corrections.may_edit(session, note, person):
                 notes.move(session, note, run, now=now)
         case "note_new":
             run_id, text = read_note(view)
-            run = session.get(Run, run_id)
+            run = _seen(session, person, run_id, now=now)
             if run is not None:
                 _say_for(session, services, person, run, text)
         case "digest_status":
@@ -111,8 +111,8 @@ def submission(session: Session, services: Services, body: Mapping[str, Any]) ->
             ask_people.send(session, f"ask:{view['id']}", person, note_ids, text, sight=sight, now=now)
         case "run_parent":
             run_id, parent_id = read_parent(view)
-            run = session.get(Run, run_id)
-            if run is not None:
+            run, parent = (_seen(session, person, one, now=now) for one in (run_id, parent_id))
+            if run is not None and (parent is not None or not parent_id):
                 run.parent_id, run.parent_source = parent_id or None, "person"
                 runs.refresh(session, run, now=now, urgent=True)
         case "project_settings":
@@ -120,14 +120,22 @@ def submission(session: Session, services: Services, body: Mapping[str, Any]) ->
         case "run_compare":
             one, other, place = read_compare(view)
             channel, _, ts = place.partition(":")
+            compared = [run for run_id in (one, other) if (run := _seen(session, person, run_id, now=now))]
+            if len(compared) < 2:
+                return
             message = commands.compare_runs(session, [other, one])
             audience = sight_of(session, person, channel, public=True, now=now)
-            compared = [session.get(Run, run_id) for run_id in (one, other)]
-            if not all(run is not None and sees_run(audience, run) for run in compared):
+            if not all(sees_run(audience, run) for run in compared):
                 # Asked for where not everybody may see these runs: it goes to who asked.
                 channel, ts = person.slack_id or channel, ""
             key = f"compare:{view['id']}"
             outbox.post(session, key, channel, message, now=now, thread_ts=ts or None)
+
+
+def _seen(session: Session, person: Person, run_id: int, *, now: datetime) -> Run | None:
+    """The run a form names, if who fills it in may still see it: a form can stay open for long."""
+    run = session.get(Run, run_id) if run_id else None
+    return run if run is not None and sees_run(person_sight(session, person, now=now), run) else None
 
 
 def shortcut(session: Session, services: Services, body: Mapping[str, Any]) -> None:

@@ -159,8 +159,8 @@ def test_of_two_commands_only_the_arguments_that_differ_are_shown() -> None:
 
     one = ran(BASELINE, "/venv/bin/python train.py --lr 3e-3 --notes 'is it warm' --amp")
     other = ran(WARMED, "/venv/bin/python train.py --lr 1e-3 --amp --depth -2")
-    code = {each.name: each.values for each in compare([one, other]).facets["code"]}
+    code = {each.name: each.values for each in compare([one, other]).others["code"]}
     assert code["command"] == ("--lr 3e-3 --notes 'is it warm'", "--lr 1e-3 --depth -2")
     less = ran(WARMED, "/venv/bin/python train.py --lr 3e-3 --amp")
-    code = {each.name: each.values for each in compare([one, less]).facets["code"]}
+    code = {each.name: each.values for each in compare([one, less]).others["code"]}
     assert code["command"] == ("--notes 'is it warm'", "…")

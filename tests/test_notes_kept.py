@@ -53,6 +53,15 @@ def filled(view: dict[str, Any], chosen: dict[str, str]) -> dict[str, Any]:
     return values
 
 
+def test_what_was_said_before_a_run_is_its_guess_and_no_open_step(bot: RunningBot) -> None:
+    bot.start("guessed", notes="Next we try warmup. It helps because the start is rough.")
+    bot.settle()
+    with bot.services.database.session() as session:
+        read = select(RationaleItem).join(Note, col(Note.id) == col(RationaleItem.note_id))
+        found = session.exec(read.where(col(Note.text).startswith("Next we try warmup"))).all()
+        assert [item.role for item in found] == ["hypothesis", "hypothesis"]
+
+
 def test_a_reply_that_says_something_is_marked(bot: RunningBot) -> None:
     thread = thread_of(bot, "notes-typed")
     telling = bot.workspace.reply(ANA, VISION, thread, "I lowered lr from 0.1 to 0.01. Acc went up.")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from local_workspace import ANA, BEN, DEV, RUNS, SECRET
+from local_workspace import ANA, BEN, DEV, RUNS, SECRET, VISION
 from running_bot import RunningBot, shown
 from sqlmodel import select
 
@@ -11,6 +11,7 @@ from bot import commands, files
 from bot.errors import Forbidden, NotFound
 from bot.people import by_slack_id
 from bot.taps import Tap
+from storage.memory import NoteRun
 from storage.tables import Run
 
 
@@ -79,11 +80,13 @@ def test_a_file_is_shared_only_where_everybody_may_see_its_runs(bot: RunningBot)
     bot.own_channel("filed", SECRET)
     run = bot.start("filed", who=DEV)
     bot.report("filed", run, {"t": "log", "lines": ["a secret line"]}, who=DEV)
-    before = len(bot.workspace.calls("files.completeUploadExternal"))
-    refusal = "Not everybody here may see that"
+    direct = bot.workspace.open_dm(DEV)
     for words in (f"logs {run} file", "export project:filed"):
-        assert refusal in asked(bot, DEV, words), words
-    assert len(bot.workspace.calls("files.completeUploadExternal")) == before
+        assert "in your messages with me" in asked(bot, DEV, words), words
+        assert "in your messages with me" not in asked(bot, DEV, words, public=True), words
+    shared = bot.workspace.calls("files.completeUploadExternal")
+    assert [call["args"]["channel_id"] for call in shared] == [direct, direct]
+    before = len(shared)
     with bot.services.database.session() as session:
         given: dict[str, Any] = {"channel": RUNS, "thread_ts": None}
         with pytest.raises(Forbidden):
@@ -128,3 +131,17 @@ def test_a_series_whose_name_no_database_can_hold_is_mended_or_named(bot: Runnin
     told = [{**columns, "k": "loss\x00"}, {**columns, "k": "half\ud800"}]
     errors = bot.report("half", "half-a-char", series=told)["errors"]
     assert [error["error"].partition(":")[0] for error in errors] == ["k"]
+
+
+def test_a_form_left_open_does_nothing_to_a_run_that_became_private(bot: RunningBot) -> None:
+    bot.own_channel("form-left-open", VISION)
+    run = bot.start("form-left-open")
+    bot.workspace.click(BEN, VISION, bot.message(VISION, run)["ts"], "Add note")
+    view = bot.wait(lambda: next(iter(bot.workspace.views(BEN)), None), "the form")
+    with bot.services.database.session() as session:
+        session.get_one(Run, row(bot, run).id).visibility = "me"
+    said = {"text": {"text": {"type": "plain_text_input", "value": "I lowered lr from 0.1 to 0.01."}}}
+    bot.workspace.submit_view(BEN, view["id"], said)
+    bot.settle()
+    with bot.services.database.session() as session:
+        assert session.exec(select(NoteRun).where(NoteRun.run_id == row(bot, run).id)).all() == []
