@@ -12,8 +12,8 @@ from bot.slack_text import files_of, is_memo, without_mention
 from bot.threads import close_at, thread_at
 from bot.values import Message
 from bot.wiring import Services
-from storage.memory import Channel, Note, SlackEvent, Thread
-from storage.tables import Like, Project
+from storage.memory import Channel, Note, SlackEvent
+from storage.tables import Like
 
 log = logging.getLogger(__name__)
 
@@ -207,16 +207,3 @@ def _answer(
 
 def _memo(event: Mapping[str, Any]) -> bool:
     return any(is_memo(file) for file in files_of(event))
-
-
-def project_of(session: Session, channel: str) -> Project | None:
-    """The one project that talks in a channel, when there is one."""
-    projects = session.exec(
-        select(Project).where(Project.channel_id == channel, col(Project.archived_at).is_(None)).limit(2)
-    ).all()
-    return projects[0] if len(projects) == 1 else None
-
-
-def thread_project(session: Session, thread: Thread | None) -> Project | None:
-    """The project a thread belongs to."""
-    return session.get(Project, thread.project_id) if thread else None

@@ -9,14 +9,6 @@ class NotFound(RunloreError):
     """There is nothing here by that name that you can see."""
 
 
-class Ambiguous(RunloreError):
-    """That name fits several; the candidates are named."""
-
-    def __init__(self, message: str, candidates: list[str]) -> None:
-        super().__init__(message)
-        self.candidates = candidates
-
-
 class Forbidden(RunloreError):
     """The token or the person may not do this."""
 

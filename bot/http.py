@@ -40,10 +40,6 @@ class Unauthorised(RunloreError):
     """No valid token came with the request."""
 
 
-class Wait(RunloreError):
-    """Not now; `Retry-After` says when."""
-
-
 async def raw_body(request: Request) -> bytes:
     """The body as sent, unpacked if gzip; never more than the limit in memory, bombs included."""
     limit = LARGEST_ARTIFACT if "/artifacts/" in request.url.path else LARGEST_BODY

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from bot import figures, outbox, people, questions, runs, wire
 from bot.errors import BadInput, Forbidden
@@ -181,7 +181,7 @@ def _start(intake: Intake, event: wire.Start, who: Bearer) -> None:
     session.flush()
     rows.put_params(session, run.id or 0, redact_all(wire.flatten(event.config)))
     rows.put_tags(session, run.id or 0, add=event.tags)
-    if event.fork_of and (parent := _named(session, run, event.fork_of)):
+    if event.fork_of and (parent := rows.find_named(session, run, event.fork_of)):
         run.parent_id, run.parent_source = parent.id, "fork_of"
     if event.notes and run.intent and not event.resumed:
         _note(intake, run.intent, at=run.started_at)
@@ -363,18 +363,6 @@ def _project(session: Session, name: str, who: Bearer, *, now: datetime) -> tupl
 def _may_write(session: Session, run: Run, who: Bearer) -> None:
     if who.project_id is not None and run.project_id != who.project_id:
         raise Forbidden("This run belongs to another project than this token.")
-
-
-def _named(session: Session, run: Run, name: str) -> Run | None:
-    """The run a `fork_of` means: an id, `#41`, `vision/41` or a name, of the same project."""
-    found = rows.find_run(session, name)
-    if found is not None:
-        return found if found.project_id == run.project_id else None
-    digits = name.rpartition("/")[2].lstrip("#")
-    scope = select(Run).where(Run.project_id == run.project_id)
-    if digits.isdigit():
-        return session.exec(scope.where(Run.number == int(digits))).first()
-    return session.exec(scope.where(Run.name == name).order_by(col(Run.id).desc())).first()
 
 
 def _answer(

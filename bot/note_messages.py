@@ -30,7 +30,7 @@ from bot.note_forms import note_modal as note_modal
 from bot.note_forms import read_edit as read_edit
 from bot.note_forms import read_move as read_move
 from bot.note_forms import read_note as read_note
-from bot.numbers import clock, count
+from bot.numbers import clock
 from bot.values import Blocks, FactView, ItemView, Message, NoteView, RunView
 from bot.verdicts import ref, title
 
@@ -196,13 +196,12 @@ def audio_problem(reason: str) -> Message:
     )
 
 
-def contradiction(note: NoteView, run: RunView, said: FactView, logged: str) -> Message:
+def contradiction(note_id: int, run: RunView, name: str, said: str | None, logged: str) -> Message:
     """Seen by the author alone: the note says something else than the run logged."""
-    value = line(said.to_value or "", 40)
-    text = f"You said {line(said.name, 60)} {value}; {escape(ref(run))} has {line(logged, 40)}. Another run?"
-    move = button("Move the note", "note_move", str(note.id))
+    text = f"You said {line(name, 60)} {line(said or '', 40)}; {escape(ref(run))} has {line(logged, 40)}. Another run?"
+    move = button("Move the note", "note_move", str(note_id))
     return fit(
-        Message(text=text, blocks=[section(text), actions(move, button("Edit", "note_edit", str(note.id)))])
+        Message(text=text, blocks=[section(text), actions(move, button("Edit", "note_edit", str(note_id)))])
     )
 
 
@@ -215,10 +214,4 @@ def removed(note: NoteView) -> Message:
 def memo_progress(share: float) -> Message:
     """A long recording is being heard; its card takes this message's place."""
     text = f"👂 Listening: {share:.0%} heard."
-    return fit(Message(text=text, blocks=[context(text)]))
-
-
-def waiting(position: int) -> Message:
-    """A memo is in line behind others."""
-    text = f"Heard you; {count(position, 'memo')} before yours."
     return fit(Message(text=text, blocks=[context(text)]))

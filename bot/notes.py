@@ -80,8 +80,8 @@ def keep(
     else:
         _ask_about_audio(session, note, files, author_id, thread, now=now)
         read_again(session, note)
-    if not runs and thread is not None:
-        note.memo = (note.memo or {}) | {"thread": thread.ts}  # where `offer_runs` will ask
+    if thread is not None:
+        note.memo = (note.memo or {}) | {"thread": thread.ts}  # where its author is asked about it
     return note
 
 

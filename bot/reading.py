@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from bot import notes, outbox, search_index
 from bot.alignment import overlaps, unsure_spans
-from bot.note_messages import CONFIDENT, memo_card
+from bot.note_messages import CONFIDENT, contradiction, memo_card
+from bot.numbers import setting
 from bot.project_settings import ProjectSettings, settings_of
 from bot.views import note_view, run_view
 from nlp.terms import STOP_WORDS
@@ -34,7 +35,8 @@ def read_note(
         return
     project = session.get(Project, note.project_id)
     chosen = settings_of(project) if project else ProjectSettings()
-    reading = extractor.read(note.text, context=context_of(session, note))
+    context = context_of(session, note)
+    reading = extractor.read(note.text, context=context)
     corrected = {
         item.text: item
         for item in session.exec(
@@ -81,6 +83,30 @@ def read_note(
     search.add_vectors(session, {note_id: vectors[0]})
     session.flush()
     show(session, note, told, now=now)
+    _hint_contradiction(session, note, told, context, now=now)
+
+
+def _hint_contradiction(
+    session: Session, note: Note, told: Sequence[StatedItem], context: Context, *, now: datetime
+) -> None:
+    """A setting that its run does not have is asked about once, and only of the author: it may be another run's."""
+    runs, author = notes.runs_of(session, note.id or 0), session.get(Person, note.author_id)
+    thread_ts = (note.memo or {}).get("thread")
+    if len(runs) != 1 or author is None or author.slack_id is None or not (note.channel_id and thread_ts):
+        return
+    changed = (fact for item in told if item.role == "change" for fact in item.facts)
+    said = next((fact for fact in changed if fact.kind == "param" and fact.matches_log is False), None)
+    if said is None or said.name not in context.params:
+        return
+    message = contradiction(
+        note.id or 0,
+        run_view(session, runs[0].id or 0),
+        said.name,
+        said.to,
+        setting(context.params[said.name]),
+    )
+    key = f"note:{note.id}:contradiction"
+    outbox.whisper(session, key, note.channel_id, author.slack_id, message, now=now, thread_ts=thread_ts)
 
 
 def show(session: Session, note: Note, told: Sequence[StatedItem], *, now: datetime) -> None:

@@ -27,7 +27,6 @@ from bot.draft import Draft, data_changes, differences, quick_failure, summary
 from bot.numbers import ago, as_number, count, duration, number, percent, progress_bar, size, sparkline
 from bot.values import Blocks, Message, RunView
 from bot.verdicts import (
-    SIGNS,
     cost,
     ending,
     error_name,
@@ -166,17 +165,6 @@ def data_line(run: RunView) -> str | None:
         return None
     parent = link(run.parent.permalink, f"#{run.parent.number}")
     return f"🗃️ Other data than {parent}: {line(summary(changes, 3), 400)}"
-
-
-def run_started(run: RunView) -> Message:
-    """In a project's thread: a run has begun."""
-    text = f"{escape(ref(run))} started by {name_of(run.owner)} ({line(run.name, 60)})"
-    words = [f"{SIGNS['running']} {run_title(run)} started by {name_of(run.owner)}"]
-    if changed := changed_line(run):
-        words.append(changed)
-    if run.intent:
-        words.append(quote(run.intent, 300))
-    return fit(Message(text=text, blocks=[section("\n".join(words)), run_buttons(run)]))
 
 
 def short_ending(run: RunView, judgement: Judgement | None = None) -> str:

@@ -4,7 +4,7 @@ Whisper writes some numbers as digits and others as words, often mixed, so every
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlp.number_words import (
@@ -62,17 +62,6 @@ def tokens_of(text: str) -> list[Token]:
     return [
         Token(text=found.group(), start=found.start(), end=found.end()) for found in _TOKEN.finditer(text)
     ]
-
-
-def numbers_in(tokens: Sequence[Token], quantities: frozenset[str] = frozenset()) -> Iterator[Number]:
-    """The numbers of a text from left to right; `quantities` are words such as "dropout" that a bare "one" may follow."""
-    reader = NumberReader(tokens, quantities)
-    index = 0
-    while index < len(tokens):
-        number = reader.at(index)
-        if number:
-            yield number
-        index = number.end if number else index + 1
 
 
 class NumberReader:

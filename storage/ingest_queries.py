@@ -53,6 +53,18 @@ def find_run(session: Session, uid: str) -> Run | None:
     return session.exec(select(Run).where(col(Run.uid) == uid)).first()
 
 
+def find_named(session: Session, run: Run, name: str) -> Run | None:
+    """The run of the same project that a name means: an id, `#41`, `vision/41` or a name."""
+    found = find_run(session, name)
+    if found is not None:
+        return found if found.project_id == run.project_id else None
+    digits = name.rpartition("/")[2].lstrip("#")
+    scope = select(Run).where(Run.project_id == run.project_id)
+    if digits.isdigit():
+        return session.exec(scope.where(Run.number == int(digits))).first()
+    return session.exec(scope.where(Run.name == name).order_by(col(Run.id).desc())).first()
+
+
 def take_run(session: Session, project: Project, uid: str, *, name: str, now: datetime) -> tuple[Run, bool]:
     """The run of this id, else a new one with the project's next number; and whether it is new."""
     if known := find_run(session, uid):

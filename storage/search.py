@@ -267,11 +267,6 @@ ORDER BY m.bm25 DESC NULLS LAST, n.id
 """
 
 
-def count_visible(session: Session, scope: Scope) -> int:
-    """How many notes may be seen."""
-    return session.exec(select(func.count()).select_from(Note).where(*visible(scope))).one()
-
-
 def any_of(terms: Sequence[str]) -> str:
     return " | ".join("'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in terms)
 

@@ -40,7 +40,6 @@ from bot.run_messages import (
     run_ended,
     run_parent,
     run_recovered,
-    run_started,
     run_warning,
 )
 from bot.sweep_messages import sweep, sweep_ended
@@ -76,7 +75,6 @@ MESSAGES: dict[str, Callable[[], Message]] = {
     "run_quick_failure": lambda: run_parent(CRASHED, now=NOW),
     "run_after_attempts": lambda: run_parent(RUNNING, now=NOW, attempts=[CRASHED, CRASHED]),
     "run_killed": lambda: run_parent(KILLED, now=NOW),
-    "started": lambda: run_started(RUNNING),
     "ended_finished": lambda: run_ended(WARMED, judge(WARMED, baseline=BASELINE, best=BASELINE), now=NOW),
     "ended_killed": lambda: run_ended(KILLED, judge(KILLED), now=NOW, mention=True),
     "ended_failed": lambda: run_ended(CRASHED, judge(CRASHED), now=NOW),
@@ -99,7 +97,7 @@ MESSAGES: dict[str, Callable[[], Message]] = {
     "pick_run": lambda: pick_run(MEMO, [BASELINE, WARMED]),
     "transcribe_question": lambda: transcribe_question(7, "standup.m4a"),
     "audio_problem": lambda: audio_problem("it holds no sound"),
-    "contradiction": lambda: contradiction(MEMO, WARMED, MEMO.items[2].facts[0], "0.942"),
+    "contradiction": lambda: contradiction(MEMO.id, WARMED, "lr", "3e-4", "1e-4"),
     "list": lambda: run_list(
         [CRASHED, NOTED, BASELINE], title="Runs in vision", page=1, pages=3, query="list project:vision"
     ),

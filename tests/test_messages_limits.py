@@ -40,10 +40,9 @@ from bot.run_messages import (
     run_ended,
     run_parent,
     run_recovered,
-    run_started,
     run_warning,
 )
-from bot.values import FactView, Message, NoteView, RunView
+from bot.values import Message, NoteView, RunView
 
 thorough = settings(
     max_examples=30,
@@ -54,7 +53,6 @@ thorough = settings(
 
 RUN_MESSAGES: dict[str, Callable[[RunView], Message]] = {
     "parent": lambda run: run_parent(run, now=NOW, note_count=3),
-    "started": run_started,
     "ended": lambda run: run_ended(run, judge(run, best=run.parent), now=NOW, mention=True),
     "new_best": lambda run: new_best(run, judge(run, best=run.parent)),
     "recovered": lambda run: run_recovered(run, away=700.0),
@@ -147,12 +145,7 @@ def test_refusals_fit(words: str, run: RunView) -> None:
     check(audio_problem(words))
     check(help_message(words))
     check(transcribe_question(7, words))
-    fact = FactView(kind="param", name=words, from_value=None, to_value=words)
-    check(
-        contradiction(
-            NoteView(id=1, kind="memo", author=None, text=words, title=None, said_at=NOW), run, fact, words
-        )
-    )
+    check(contradiction(1, run, words, words, words))
     try:
         parse(words)
     except GrammarError as error:

@@ -251,3 +251,19 @@ def test_a_number_that_matches_nothing_logged_counts_once_it_is_confirmed(bot: R
     bot.wait(confirmed, "confirmed")
     bot.settle()
     assert "as heard" not in shown(bot.workspace.message(VISION, card["ts"]))
+
+
+def test_a_setting_the_run_does_not_have_is_asked_about_once_and_only_of_its_author(bot: RunningBot) -> None:
+    thread = thread_of(bot, "notes-contradicted", config={"lr": 0.03})
+    bot.workspace.reply(BEN, VISION, thread, "I lowered lr from 0.1 to 0.03.")
+    said = bot.workspace.reply(ANA, VISION, thread, "I lowered lr from 0.1 to 0.01.")
+    bot.whisper(ANA, VISION, "You said lr 0.01; notes-contradicted/1 has 0.03. Another run?", thread=thread)
+    bot.workspace.edit(ANA, VISION, said, "I lowered lr from 0.1 to 0.001.")
+    bot.settle()
+    asked = [
+        one
+        for who in (ANA, BEN)
+        for one in bot.workspace.ephemerals(who, VISION, thread)
+        if "You said" in shown(one)
+    ]
+    assert len(asked) == 1

@@ -160,15 +160,3 @@ def _reap(pid: int) -> None:
         except OSError:
             return
         time.sleep(0.0005)
-    _unreaped.append(pid)
-
-
-_unreaped: list[int] = []
-
-
-def reap_late() -> None:
-    """Collect starters that took longer than `init` may wait."""
-    for pid in _unreaped:
-        with contextlib.suppress(OSError):
-            os.waitpid(pid, os.WNOHANG)
-    _unreaped.clear()
