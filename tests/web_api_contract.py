@@ -14,9 +14,10 @@ from local_workspace import MANIFEST, Json
 SLACK = Path(os.environ.get("RUNLORE_SHARED", Path(__file__).parents[2] / "shared")) / "data" / "slack"
 # Bolt's own client sends it with every call; Slack reads it where it means something.
 EVERYWHERE = {"team_id"}
-# What a socket is opened with is the app's token, not the bot's.
 WRONG_ON_PURPOSE = "no_such_block"  # what tests send to be refused
+# What a socket is opened with is the app's token, not the bot's.
 OF_THE_APP = {"apps.connections.open"}
+NOT_DESCRIBED = {"canvases.access.set"}  # it exists; its description is not among those at hand
 
 
 def at_hand() -> bool:
@@ -31,8 +32,9 @@ def broken(calls: Sequence[Mapping[str, Any]]) -> list[str]:
 
 @cache
 def granted() -> frozenset[str]:
-    """The scopes that the manifest asks for."""
-    return frozenset(yaml.safe_load(MANIFEST.read_text())["oauth_config"]["scopes"]["bot"])
+    """The scopes that the manifest asks for, the optional ones too."""
+    scopes = yaml.safe_load(MANIFEST.read_text())["oauth_config"]["scopes"]
+    return frozenset([*scopes["bot"], *scopes["bot_optional"]])
 
 
 @cache
@@ -45,6 +47,8 @@ def described(method: str) -> Json | None:
 
 def _broken(call: Mapping[str, Any]) -> Iterator[str]:
     method, args = str(call["method"]), dict(call["args"])
+    if method in NOT_DESCRIBED:
+        return
     about = described(method)
     if about is None:
         yield f"{method} is no method that Slack describes"
