@@ -1,18 +1,15 @@
 """Fixtures on the real database: one embedded PostgreSQL a session, a fresh database a test."""
 
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 
 import hypothesis
 import psycopg
 import pytest
+from databases import TEMPLATE, fresh_database, reachable_directory
 from local_workspace import LocalWorkspace, default_config
 from running_bot import RunningBot, running_bot
 from sqlmodel import Session
@@ -23,7 +20,6 @@ from storage.embedded import EmbeddedPostgres
 
 # Tests need no durability, only speed.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
-TEMPLATE = "template_runlore"
 UNHURRIED = limits.Rate(name="tests", per_second=1000.0, burst=1000.0)
 
 # The same examples in every run of CI; on a developer's machine new ones each time.
@@ -31,20 +27,18 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-_numbers = count(1)
-
 
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A path for a home that the server's user can reach, also when root runs the tests; removed at the end."""
-    with _reachable_directory() as directory:
+    with reachable_directory() as directory:
         yield directory / "home"
 
 
 @pytest.fixture(scope="session")
 def initialised_home() -> Iterator[Path]:
     """A home whose database is set up and stopped, to be copied."""
-    with _reachable_directory() as directory:
+    with reachable_directory() as directory:
         home = directory / "home"
         with EmbeddedPostgres(home, settings=FAST):
             pass
@@ -62,7 +56,7 @@ def used_home(home: Path, initialised_home: Path) -> Path:
 def postgres() -> Iterator[EmbeddedPostgres]:
     """The PostgreSQL of this test session, with a migrated template database."""
     with (
-        _reachable_directory() as directory,
+        reachable_directory() as directory,
         EmbeddedPostgres(directory / "home", settings=FAST) as server,
     ):
         with psycopg.connect(conninfo(server.url("postgres")), autocommit=True) as connection:
@@ -92,15 +86,6 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def fresh_database(postgres: EmbeddedPostgres, *, template: str = TEMPLATE) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(conninfo(postgres.url("postgres")), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-        yield postgres.url(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A fresh, migrated database."""
@@ -114,18 +99,6 @@ def session(database: Database) -> Iterator[Session]:
     """A session on the fresh database, committed when the test succeeds."""
     with database.session() as session:
         yield session
-
-
-@contextmanager
-def _reachable_directory() -> Iterator[Path]:
-    """pytest's own temporary directories are closed to everybody else, so also to the server's user under root."""
-    memory = Path("/dev/shm")  # noqa: S108  where there is room in memory, tests spare the disk
-    roomy = memory.exists() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
-    directory = Path(tempfile.mkdtemp(prefix="runlore-test-", dir=memory if roomy else None))
-    if os.geteuid() == 0:
-        directory.chmod(0o711)
-    yield directory
-    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="module")

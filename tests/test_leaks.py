@@ -8,7 +8,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from conftest import fresh_database
+from databases import fresh_database
 from fakes import FakeModels
 from hypothesis import strategies as st
 from memory_of_a_team import NOW

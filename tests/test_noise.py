@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from busy_day import CRASHES, PEOPLE, TELLING, Day, as_read, busy_day, slack_id
-from conftest import fresh_database
+from databases import fresh_database
 from local_workspace import RUNS
 from running_bot import BOT, Json, shown
 from sqlmodel import Session, select

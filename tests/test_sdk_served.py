@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sdk_children as children
-from conftest import _reachable_directory
+from databases import reachable_directory
 from local_workspace import ANA, RUNS
 from running_bot import shown
 from served_bot import ServedBot, served_bot
@@ -32,7 +32,7 @@ print(study.best_value)
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[ServedBot]:
-    with _reachable_directory() as directory, served_bot(directory / "home") as bot:
+    with reachable_directory() as directory, served_bot(directory / "home") as bot:
         yield bot
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sdk_children as children
-from conftest import _reachable_directory
+from databases import reachable_directory
 from local_workspace import ANA, ROOT, RUNS
 from patience import stretched
 from served_bot import ServedBot, served_bot
@@ -18,7 +18,7 @@ MEMO = ROOT / "examples" / "memo.m4a"
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[ServedBot]:
-    with _reachable_directory() as directory, served_bot(directory / "home") as bot:
+    with reachable_directory() as directory, served_bot(directory / "home") as bot:
         yield bot
 
 
