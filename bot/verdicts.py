@@ -77,7 +77,7 @@ def metric_words(judgement: Judgement) -> str | None:
     words = f"{flat(judgement.metric, 60)} {number(judgement.value)}"
     if judgement.average is not None and judgement.spread is not None:
         spread = number(judgement.spread, 1)
-        words += f" ({number(judgement.average)} ± {spread} over {judgement.repeats} seeds)"
+        words += f" ({number(judgement.average)} ± {spread} over {judgement.repeats} runs)"
     return words
 
 
