@@ -4,6 +4,7 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -89,7 +90,7 @@ def take_in(session: Session, table: Table, given: Iterable[Row]) -> int:
     later: list[Row] = []
     months: set[date] = set()
     count = 0
-    for batch in _batches(given):
+    for batch in batches(given):
         closed = [
             {name: _closed(kinds[name], value) for name, value in row.items() if name in kinds}
             for row in batch
@@ -137,6 +138,13 @@ def _open(of: str, value: Any) -> Any:  # noqa: ANN401
 
 
 def _closed(of: str, value: Any) -> Any:  # noqa: ANN401
+    if of == "lines" and value is not None:
+        return zlib.compress("\n".join(value).encode())
+    return typed(of, value)
+
+
+def typed(of: str, value: Any) -> Any:  # noqa: ANN401
+    """What JSON had to write as text, as the time or number it was."""
     if value is None:
         return None
     if of == "time":
@@ -149,8 +157,6 @@ def _closed(of: str, value: Any) -> Any:  # noqa: ANN401
         return float(value)
     if of == "numbers":
         return [float(one) for one in value]
-    if of == "lines":
-        return zlib.compress("\n".join(value).encode())
     return value
 
 
@@ -172,12 +178,8 @@ def _go_on_counting(session: Session, table: Table) -> None:
         session.execute(count, {"table": f'"{table.name}"', "last": last})
 
 
-def _batches(given: Iterable[Mapping[str, Any]]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in given:
-        batch.append(dict(row))
-        if len(batch) == AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
+def batches(given: Iterable[Mapping[str, Any]]) -> Iterator[list[Row]]:
+    """Rows, so many at once as fit well into memory."""
+    left = map(dict, given)
+    while batch := list(islice(left, AT_ONCE)):
         yield batch
