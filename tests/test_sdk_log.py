@@ -170,6 +170,16 @@ def test_a_clock_that_jumps_back_loses_nothing(kept: Kept, monkeypatch: pytest.M
     assert [value for _, _, value in kept.points()] == [1.0, 2.0]
 
 
+def test_what_is_said_after_the_end_is_left_out_with_one_warning(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.run.finish()
+    for step in range(3):
+        kept.run.log({"late": 1.0}, step=step)
+        kept.run.note("late")
+    assert capsys.readouterr().err.count("what comes after finish() is left out") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import sdk_children as children
 from fake_server import FakeServer
 from patience import stretched
@@ -232,3 +233,68 @@ def test_native_output_and_that_of_children_is_kept_and_echoed(tmp_path: Path) -
         assert "to stderr" in err
         assert out.startswith("from the descriptor\nfrom a child\n")
         assert out.endswith("after the run\n")
+
+
+def test_runs_that_overlap_leave_every_line_where_it_would_have_gone(tmp_path: Path) -> None:
+    code = """
+    first = runlore.init(name="first")
+    print("one", flush=True)
+    second = runlore.init(name="second", reinit="create_new")
+    print("two", flush=True)
+    first.finish()
+    print("three", flush=True)
+    second.finish()
+    print("four", flush=True)
+    """
+    with FakeServer() as server:
+        status, out, err = children.run(code, children.environment(tmp_path / "spool", server.url))
+        assert (status, out) == (0, "one\ntwo\nthree\nfour\n"), err
+        lines = [line for event in server.events("log") for line in event["lines"]]
+        assert [line for line in lines if line in ("one", "two", "three", "four")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("console", ["fd", "stream"])
+def test_runs_one_after_the_other_hold_no_more_descriptors(tmp_path: Path, console: str) -> None:
+    code = """
+    counts = []
+    for _ in range(14):
+        run = runlore.init(mode="offline")
+        run.log({"loss": 1.0})
+        run.finish()
+        counts.append(len(os.listdir("/proc/self/fd")))
+    print(counts[-1] - counts[8])
+    """
+    env = children.environment(tmp_path / "spool", RUNLORE_CONSOLE=console)
+    status, out, err = children.run(code, env)
+    assert (status, out.strip()) == (0, "0"), err
+
+
+def test_a_run_handed_over_with_each_job_opens_one_stream_in_a_process(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        """
+import multiprocessing
+import runlore
+
+def work(job):
+    run, number = job
+    run.log({"worker": float(number)}, step=number)
+    run.finish() if number == 9 else None
+
+if __name__ == "__main__":
+    run = runlore.init()
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        pool.map(work, [(run, number) for number in range(30)], chunksize=5)
+    run.log({"loss": 1.0})
+"""
+    )
+    with FakeServer() as server:
+        env = children.environment(tmp_path / "spool", server.url)
+        done = subprocess.run(
+            [sys.executable, str(script)], env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, server.wait_for("exit")["state"]) == (0, "finished"), done.stderr
+        assert sorted(step for step, _, _ in server.points("worker")) == list(range(30))
+        assert server.events("finish") == []
+        writing = [stream for stream in server.streams.values() if "worker" in stream.series]
+        assert len(writing) <= 3

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from runlore import batches, records
 from runlore.batches import Source
+from runlore.recorder import Run
 from runlore.spool import Spool, open_reserve
 
 
-def spool(folder: Path, rotate_bytes: int = 1 << 26) -> Spool:
+def spool(folder: Path, rotate_bytes: int = 1 << 26, reserve_fd: int = -1, reserve_stream: str = "") -> Spool:
     return Spool(
-        str(folder), run="r" * 12, project="vision", warn=lambda text: None, rotate_bytes=rotate_bytes
-    )
+        str(folder), run="r" * 12, project="vision", warn=lambda text: None, rotate_bytes=rotate_bytes,
+        reserve_fd=reserve_fd, reserve_stream=reserve_stream,
+    )  # fmt: skip
 
 
 def everything(folder: Path, stream: str) -> list[records.Record]:
@@ -63,8 +65,7 @@ def test_every_segment_stands_on_its_own_and_sequence_numbers_go_on(tmp_path: Pa
             writer.point(step, 1.0, "loss", float(step))
         except KeyError:
             writer.points(step, 1.0, [("loss", float(step))])
-        if writer.segment.left <= 0:
-            writer.event("turn", {})
+        writer.look()
     assert len(list(tmp_path.glob("*.spool"))) > 5
     found = everything(tmp_path, writer.stream)
     assert [record.seq for record in found] == list(range(len(found)))
@@ -186,7 +187,7 @@ def test_a_full_disk_moves_records_to_memory_and_back(tmp_path: Path) -> None:
     memory = Source(str(tmp_path), stream, {}, memory=f"/proc/self/fd/{reserve}")
     kept = [record.value[0] for record in memory.take() if record.kind == records.POINTS]
     assert kept == list(range(1, 10))
-    os.dup2(good, writer.segment.fd if writer.segment.fd != reserve else writer._disk.fd)
+    os.dup2(good, writer._disk.fd)
     writer._retry_at = 0.0
     writer.points(10, 1.0, [("loss", 10.0)])
     disk = [
@@ -208,6 +209,43 @@ def test_when_memory_is_full_too_the_dropped_are_counted_and_told(tmp_path: Path
     writer.points(8, 1.0, [("loss", 0.0)])
     (told,) = [r.value for r in everything(tmp_path, writer.stream) if r.kind == records.EVENT]
     assert (told["t"], told["count"]) == ("dropped", 7)
+
+
+def test_the_reserve_in_memory_is_bounded_for_single_scalars_too(tmp_path: Path) -> None:
+    reserve, stream = open_reserve("r" * 12, "vision")
+    writer = spool(tmp_path, reserve_fd=reserve, reserve_stream=stream)
+    writer._reserve.left = 4000
+    run = Run(run_id="r" * 12, project="vision", name="n", mode="offline", spool=writer, silent=True)
+    run.log({"loss": 0.0}, step=0)
+    good = os.dup(writer.segment.fd)
+    os.dup2(os.open("/dev/full", os.O_WRONLY), writer.segment.fd)
+    for step in range(1, 1000):
+        run.log({"loss": 0.0}, step=step)
+    assert os.fstat(reserve).st_size < 5000
+    os.dup2(good, writer._disk.fd)
+    writer._retry_at = 0.0
+    for step in range(1000, 1003):
+        run.log({"loss": 0.0}, step=step)
+    memory = Source(str(tmp_path), stream, {}, memory=f"/proc/self/fd/{reserve}")
+    in_memory = [record.value[0] for record in memory.take() if record.kind == records.POINTS]
+    on_disk = everything(tmp_path, writer.stream)
+    assert [r.value[0] for r in on_disk if r.kind == records.POINTS] == [0, 1000, 1001, 1002]
+    (told,) = [r.value for r in on_disk if r.kind == records.EVENT]
+    assert (in_memory, told["count"]) == (list(range(1, len(in_memory) + 1)), 999 - len(in_memory))
+
+
+def test_the_count_of_what_was_dropped_waits_for_a_disk_that_takes_it(tmp_path: Path) -> None:
+    writer = spool(tmp_path)
+    good = os.dup(writer.segment.fd)
+    os.dup2(os.open("/dev/full", os.O_WRONLY), writer.segment.fd)
+    for step in range(3):
+        writer.points(step, 1.0, [("loss", 0.0)])
+    writer.report_dropped()
+    os.dup2(good, writer._disk.fd)
+    writer._retry_at = 0.0
+    writer.report_dropped()
+    (told,) = [r.value for r in everything(tmp_path, writer.stream) if r.kind == records.EVENT]
+    assert (told["t"], told["count"]) == ("dropped", 3)
 
 
 def test_numbers_that_json_lacks_are_sent_as_words(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 
 _current: Run | None = None
 _started = 0
+_attached: dict[str, Run] = {}
 
 
 def current() -> Run | None:
@@ -201,20 +202,30 @@ def _inside(directory: str, config: dict[str, Any]) -> Run:
             description = json.load(file)
     except (OSError, ValueError):
         return Run(run_id=names.new_id(), project="", name="", mode="disabled", config=config)
-    run = attach(directory, description["run"], description["project"], description["name"])
+    run = _join(directory, description["run"], description["project"], description["name"])
     if config:
         run.config.update(config)
     return run
 
 
 def attach(directory: str, run_id: str, project: str, name: str) -> Run:
-    """The same run in another process (an unpickled Run): it may log, into a stream of its own."""
+    """The same run in another process (an unpickled Run): it may log, into a stream of its own.
+
+    Handed over with each of a pool's jobs it is still one: every stream is a file that stays open.
+    """
+    run = _attached.get(directory)
+    if run is None or run._finished:
+        run = _attached[directory] = _join(directory, run_id, project, name)
+    return run
+
+
+def _join(directory: str, run_id: str, project: str, name: str) -> Run:
     run = Run(run_id=run_id, project=project, name=name, mode="attached", directory=directory)
     if directory:
         run._safely(lambda: setattr(
             run, "_spool", Spool(directory, run=run_id, project=project, warn=run._warn)
         ))  # fmt: skip
-        run.dir = ""
+        hooks.watch(run)
     return run
 
 

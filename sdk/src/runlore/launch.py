@@ -21,6 +21,9 @@ main(sys.argv[2])
 WAKE_FD, BACK_FD, RESERVE_FD, PROCESS_FD = 3, 4, 5, 6
 # Far from the numbers that a daemon's closerange or a shell's redirections use.
 HIGH_FD = 64
+KEPT_OPEN = 8
+
+_retired: list[int] = []
 
 
 class Sidecar:
@@ -136,6 +139,15 @@ def move_high(fd: int) -> int:
         return fd
     os.close(fd)
     return high
+
+
+def retire(fd: int) -> None:
+    """Close a descriptor some time later: another thread may still be inside os.write with it."""
+    if fd >= 0:
+        _retired.append(fd)
+    while len(_retired) > KEPT_OPEN:
+        with contextlib.suppress(OSError):
+            os.close(_retired.pop(0))
 
 
 def _own_pidfd() -> int:

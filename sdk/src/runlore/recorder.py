@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import hooks, values
 from runlore.recorded import Recorded, Summary
+from runlore.spoken import Spoken
 from runlore.spool import Spool
 
 if TYPE_CHECKING:
     from runlore.launch import Sidecar
 
 CHECK_SECONDS = 5.0
-ALERT_SECONDS = 60.0
 _now = time.time
 
 
-class Run:
+class Run(Spoken):
     """One execution of training code."""
 
     def __init__(
@@ -40,27 +40,23 @@ class Run:
         silent: bool = False,
         exit_wait: float = 5.0,
     ) -> None:
+        super().__init__(name=name, notes=notes, tags=tags)
         self.id = run_id
         self.project = project
         self.mode = mode
         self.dir = directory
         self.resumed = resumed
         self.rank = rank
-        self._name = name
         self._url: str | None = None
-        self._notes = notes
         self.group = group
-        self._tags = tuple(tags)
         self._spool = spool
         self._sidecar: Sidecar | None = None
         self._restart_sidecar: Any = None
         self._silent = silent
         self._exit_wait = exit_wait
         self._pid = os.getpid()
-        self._step = 0
         self._last: dict[str, Any] = {}
         self._warned: set[str] = set()
-        self._alerted: dict[str, float] = {}
         self._finished = False
         self._output: Any = None
         self._check_from = 0.0
@@ -74,6 +70,7 @@ class Run:
         """Record values at a step; one step further after each call without `step`, unless `commit=False`."""
         spool = self._spool
         if spool is None:
+            self._unheard()
             return
         try:
             if step is None:
@@ -135,125 +132,7 @@ class Run:
         self._last[name] = text
         self._event("text", k=name, s=step, v=text)
 
-    # -- what people say about the run ----------------------------------------------------------------------
-
-    def alert(
-        self,
-        title: str,
-        text: str = "",
-        level: Any = "INFO",
-        wait_duration: Any = None,
-    ) -> None:
-        """Tell the channel; the same title is sent once per `wait_duration` (60 s)."""
-        self._safely(lambda: self._alert(title, text, level, wait_duration))
-
-    def _alert(self, title: str, text: str, level: Any, wait_duration: Any) -> None:
-        wait = getattr(wait_duration, "total_seconds", lambda: wait_duration)()
-        now = time.monotonic()
-        before = self._alerted.get(str(title))
-        if before is not None and now - before < (ALERT_SECONDS if wait is None else float(wait)):
-            return
-        self._alerted[str(title)] = now
-        word = str(getattr(level, "value", level)).upper()
-        self._event("alert", title=str(title), text=str(text), level=word if word in LEVELS else "INFO")
-        if self._sidecar is not None and self._pid == os.getpid():
-            self._sidecar.wake(b"w")
-
-    def note(self, text: str) -> None:
-        """Why this run is done, or what was seen: kept and found like a note typed in Slack."""
-        self._event("note", text=values.text(str(text)))
-
-    def progress(
-        self, done: float, total: float | None = None, *, expect_next_in: float | None = None
-    ) -> None:
-        """How far the run is, and when the next sign of life is due (before a long checkpoint, say)."""
-        self._event("progress", done=done, total=total, expect_next_in=expect_next_in)
-
-    def define_metric(
-        self,
-        name: str,
-        step_metric: str | None = None,
-        goal: str | None = None,
-        summary: str | None = None,
-        **_: Any,
-    ) -> None:
-        """Which way is better: `goal="min"` or `"max"` (wandb's "minimize", "maximize" and `summary=` too)."""
-        word = str(goal or summary or "").lower()[:3]
-        self._event("define", metric=name, goal=word if word in ("min", "max") else None)
-
-    def link(self, url: str, title: str | None = None) -> None:
-        """A page that belongs to this run."""
-        self._event("link", url=str(url), title=title)
-
-    def dataset(
-        self,
-        data: Any,
-        name: str | None = None,
-        filters: Any = None,
-    ) -> None:
-        """Which data this run read: its fingerprint, schema and the filters applied, never its values."""
-        self._safely(lambda: self._dataset(data, name, filters))
-
-    def _dataset(self, data: Any, name: str | None, filters: Any) -> None:
-        from runlore import fingerprints
-
-        if isinstance(data, str) and "://" in data:
-            # Training waits for no network: the server looks at what lies behind an address.
-            self._event("dataset", **fingerprints.describe_address(data, name), filters=values.plain(filters))
-        elif isinstance(data, (str, os.PathLike)):
-            # The sidecar reads the files, so that training does not wait for it.
-            self._event(
-                "read_dataset",
-                path=os.path.abspath(os.fspath(data)),
-                name=name,
-                filters=values.plain(filters),
-            )
-        else:
-            self._event("dataset", **fingerprints.describe(data, name=name), filters=values.plain(filters))
-
-    def artifact(self, path: Any, kind: str = "file", name: str | None = None) -> None:
-        """A file this run made, such as a checkpoint: its place, size and hash are kept."""
-        self._safely(lambda: self._artifact(path, kind, name))
-
-    def _artifact(self, path: Any, kind: str, name: str | None) -> None:
-        whole = os.path.abspath(os.fspath(path))
-        self._event(
-            "read_artifact", path=whole, name=name or os.path.basename(whole), kind=kind, step=self._step
-        )
-
     # -- wandb's properties ---------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """What people call the run; it may be set at any time."""
-        return self._name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self._name = str(value)
-        self._event("name", name=self._name)
-
-    @property
-    def notes(self) -> str | None:
-        """What the run is for; it may be set at any time."""
-        return self._notes
-
-    @notes.setter
-    def notes(self, value: str) -> None:
-        self._notes = str(value)
-        self._event("note", text=self._notes)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Words to find the run by; assign to change them."""
-        return self._tags
-
-    @tags.setter
-    def tags(self, value: Iterable[str]) -> None:
-        new = tuple(str(tag) for tag in value)
-        add, remove = [t for t in new if t not in self._tags], [t for t in self._tags if t not in new]
-        self._tags = new
-        self._event("tags", add=add, remove=remove)
 
     @property
     def url(self) -> str | None:
@@ -294,11 +173,12 @@ class Run:
             return
         if error:
             self.mark("exception", **error)
-        if exit_code is not None:
+        if exit_code is not None and self.mode != "attached":
             self.mark("finish", exit_code=exit_code)
             if self.rank == 0:
                 self._event("finish", exit_code=exit_code, failed=bool(exit_code))
         self._spool.close()
+        self._spool = None
         if self._sidecar is not None:
             self._sidecar.wake(b"f")
             self._await("done")
@@ -351,7 +231,8 @@ class Run:
 
     def mark(self, kind: str, /, **fields: Any) -> None:
         """Leave a line beside the spool for the sidecar, if this is the process that it watches."""
-        if self.dir and self._pid == os.getpid() and not hooks.mark(self.dir, kind, **fields):
+        watched = self.dir and self.mode != "attached" and self._pid == os.getpid()
+        if watched and not hooks.mark(self.dir, kind, **fields):
             # The spool has a reserve in memory.
             self._event("mark", mark={"t": kind, **fields})
 
@@ -363,7 +244,19 @@ class Run:
     # -- inside ---------------------------------------------------------------------------------------------
 
     def _event(self, kind: str, /, **fields: Any) -> None:
-        self._safely(lambda: self._spool.event(kind, fields) if self._spool else None)
+        spool = self._spool
+        if spool is None:
+            self._unheard()
+        else:
+            self._safely(lambda: spool.event(kind, fields))
+
+    def _wake(self) -> None:
+        if self._sidecar is not None and self._pid == os.getpid():
+            self._sidecar.wake(b"w")
+
+    def _unheard(self) -> None:
+        if self._finished and self.mode != "disabled":
+            self._warn("the run is over: what comes after finish() is left out")
 
     def _safely(self, act: Any) -> None:
         try:
@@ -372,8 +265,10 @@ class Run:
             self._warn(f"{type(error).__name__}: {error}")
 
     def _check(self, at: float) -> None:
-        """Every few seconds, and when the clock jumped: is the sidecar still there?"""
+        """Every few seconds, and when the clock jumped: is the spool's segment full, is the sidecar still there?"""
         self._check_from, self._check_at = at - 1, at + CHECK_SECONDS
+        if self._spool is not None:
+            self._spool.look()
         if self._sidecar is not None and self._pid == os.getpid():
             self._sidecar.listen("", 0)
             if not self._sidecar.alive and self._restart_sidecar is not None:
@@ -394,6 +289,3 @@ class Run:
             except (OSError, ValueError, AttributeError):
                 # No stderr to speak to (closed, or a windowed program).
                 self._silent = True
-
-
-LEVELS = ("INFO", "WARN", "ERROR")

@@ -14,6 +14,9 @@ MODES = ("auto", "fd", "stream", "off")
 # With less room than this the output stays where it was: a full disk must not make `print` raise.
 ROOM_BYTES = 256 * 1024 * 1024
 
+# The process whose output a run has; runs that overlap in it would each restore what another has led away.
+_taken_by = 0
+
 
 class Redirected:
     """File descriptors that lead into files until `restore`."""
@@ -35,6 +38,7 @@ class Redirected:
 
     def restore(self) -> None:
         """Lead the descriptors back to where they were."""
+        _give_back()
         _flush()
         for fd, saved in self._saved:
             with contextlib.suppress(OSError):
@@ -48,17 +52,19 @@ class Hooked:
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], None]] = []
+        self._copies: dict[str, int] = {}
         self.originals: list[tuple[int, int]] = []
 
     def copy(self, name: str, path: str) -> None:
         """Append to the file what is written to the stream."""
         stream = getattr(sys, name)
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._copies[name] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         write = stream.write
 
         def copying(text: str) -> Any:
-            with contextlib.suppress(Exception):  # the user's own write must happen in any case
-                os.write(fd, text.encode("utf-8", "replace"))
+            # The user's own write must happen in any case; who kept this one writes past a run that is over.
+            with contextlib.suppress(Exception):
+                os.write(self._copies[name], text.encode("utf-8", "replace"))
             return write(text)
 
         stream.write = copying
@@ -71,24 +77,37 @@ class Hooked:
 
     def restore(self) -> None:
         """Take the copies away."""
+        _give_back()
         for undo in self._undo:
             undo()
         self._undo.clear()
+        while self._copies:
+            launch.retire(self._copies.popitem()[1])
 
 
 def choose(directory: str, mode: str) -> str:
-    """The way to capture: `fd`, `stream` or `off`."""
+    """The way to capture: `fd`, `stream` or `off`; the output goes to the first of runs that overlap."""
+    if _taken_by == os.getpid():
+        return "off"
     return _best(directory) if mode not in MODES or mode == "auto" else mode
 
 
 def start(directory: str, mode: str) -> Redirected | Hooked | None:
     """Begin capturing in the chosen way; None when it is off or nothing can be captured."""
+    global _taken_by
     if mode == "off":
         return None
     try:
-        return _by_descriptor(directory) if mode == "fd" else _by_stream(directory)
+        found = _by_descriptor(directory) if mode == "fd" else _by_stream(directory)
     except (OSError, ValueError, AttributeError):
         return None
+    _taken_by = os.getpid()
+    return found
+
+
+def _give_back() -> None:
+    global _taken_by
+    _taken_by = 0
 
 
 def _best(directory: str) -> str:

@@ -1,6 +1,5 @@
 """Append records to a run's spool: once a call returns, its records survive whatever kills the process next."""
 
-import contextlib
 import json
 import os
 import struct
@@ -10,14 +9,13 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from runlore import records
+from runlore import launch, records
 
 ROTATE_BYTES = 64 * 1024 * 1024
 RESERVE_BYTES = 32 * 1024 * 1024
 RETRY_SECONDS = 5.0
-# Finished descriptors stay open for a while: another thread may still be inside os.write with one.
-KEPT_OPEN = 4
 _ONE_POINT = struct.Struct("<BIqdId").pack
+_POINTS = records.POINTS
 _CRC = struct.Struct("<I").pack
 _crc32 = zlib.crc32
 _write = os.write
@@ -26,7 +24,7 @@ ONE_POINT_SIZE = 37
 
 
 class Segment:
-    """An open file being appended to, and the numbers its metric names have got in it."""
+    """An open file being appended to, how much more it should take, and the numbers its metric names have got in it."""
 
     __slots__ = ("fd", "keys", "left")
 
@@ -36,12 +34,15 @@ class Segment:
         self.left = left
 
 
-# Stands where no file is open: every write to it fails and takes the slow path.
+# Stands where no file may be written to: it knows no name and has no room, so that every record takes the slow path.
 NOWHERE = Segment(-1, 0)
 
 
 class Spool:
-    """One stream: its segments on disk and, while the disk refuses, a bounded reserve in memory."""
+    """One stream: its segments on disk and, while the disk refuses, a bounded reserve in memory.
+
+    `segment` is the one on disk while that takes everything, else NOWHERE.
+    """
 
     def __init__(
         self,
@@ -65,7 +66,6 @@ class Spool:
         self._rotate_bytes = rotate_bytes
         self._number = -1
         self._disk = NOWHERE
-        self._old: list[int] = []
         self._lock = threading.RLock()
         self._retry_at = 0.0
         self._reported = 0
@@ -76,12 +76,19 @@ class Spool:
         self._open()
 
     def point(self, step: int, at: float, name: str, value: float) -> None:
-        """The hot path: one scalar of a known name is one packed record and one os.write."""
+        """The hot path: one scalar of a known name is one packed record and one os.write; `look` counts for it."""
         segment = self.segment
-        body = _ONE_POINT(records.POINTS, ONE_POINT_PAYLOAD, step, at, segment.keys[name], value)
+        body = _ONE_POINT(_POINTS, ONE_POINT_PAYLOAD, step, at, segment.keys[name], value)
         if _write(segment.fd, body + _CRC(_crc32(body))) != ONE_POINT_SIZE:
             raise OSError("short write")
-        segment.left -= ONE_POINT_SIZE
+
+    def look(self) -> None:
+        """Every few seconds: is the segment full, so that the next record begins another?"""
+        with self._lock:
+            if self._disk is not NOWHERE:
+                self._disk.left = self._rotate_bytes - os.fstat(self._disk.fd).st_size
+                if self._disk.left <= 0:
+                    self.segment = NOWHERE
 
     def points(self, step: int, at: float, pairs: Iterable[tuple[str, float]]) -> None:
         """Append the values of one `log` call as one record."""
@@ -106,39 +113,49 @@ class Spool:
         self._lock = threading.RLock()
         self.stream = os.urandom(8).hex()
         self._number = -1
-        self._old = []
         self._reserve = NOWHERE
         self.segment = self._disk = NOWHERE
 
     def close(self) -> None:
-        """Stop writing; the descriptor itself is kept until the process ends, see KEPT_OPEN."""
+        """Stop writing."""
         self.report_dropped()
         with self._lock:
-            self._retire(self._disk)
-            self.segment = self._disk = NOWHERE
+            for segment in (self._disk, self._reserve):
+                launch.retire(segment.fd)
+            self.segment = self._disk = self._reserve = NOWHERE
             self._retry_at = float("inf")
 
     def report_dropped(self) -> None:
         """Tell the server how many records found no place, as soon as one event fits again."""
-        missing = self.dropped - self._reported
+        dropped = self.dropped
+        missing = dropped - self._reported
         if missing:
-            self._reported = self.dropped
+            self._reported = dropped
             self.event("dropped", {"count": missing, "reason": "no space left for the spool"})
+            if self.dropped > dropped:
+                # That found no place either: it is told with the rest, later.
+                self.dropped, self._reported = dropped, dropped - missing
 
     # -- the slow path ------------------------------------------------------------------------------------
 
     def _append(self, build: Callable[[Segment], bytes]) -> None:
         with self._lock:
-            if self.segment is not self._disk or self._disk is NOWHERE or self._disk.left <= 0:
-                self._open_or_retry()
-            for segment in (self.segment, self._reserve):
-                if segment is NOWHERE or (segment is self._reserve and segment.left <= 0):
-                    continue
-                if self._put(segment, build):
-                    self.segment = segment
+            for segment in (self._on_disk(), self._reserve):
+                if segment.left > 0 and self._put(segment, build):
+                    self.segment = segment if segment is self._disk else NOWHERE
                     return
             self.segment = NOWHERE
             self.dropped += 1
+
+    def _on_disk(self) -> Segment:
+        """The segment on disk to write to; NOWHERE while a disk that refused is left in peace."""
+        if time.monotonic() < self._retry_at:
+            return NOWHERE
+        if self._disk.left <= 0:
+            self._open()
+        elif self.segment is NOWHERE:
+            self.report_dropped()
+        return self._disk
 
     def _put(self, segment: Segment, build: Callable[[Segment], bytes]) -> bool:
         try:
@@ -171,15 +188,6 @@ class Spool:
         payload = struct.pack("<qd" + "Id" * len(pairs), step, at, *flat)
         return before + records.frame(records.POINTS, payload)
 
-    def _open_or_retry(self) -> None:
-        if self._disk is not NOWHERE and self._disk.left > 0:
-            if time.monotonic() < self._retry_at:
-                return
-            self.segment = self._disk
-            self.report_dropped()
-        elif time.monotonic() >= self._retry_at:
-            self._open()
-
     def _open(self) -> None:
         name = records.segment_name(self.stream, self._number + 1)
         path = os.path.join(self.directory, name)
@@ -190,24 +198,16 @@ class Spool:
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _write(fd, header)
         except OSError as error:
-            self._retry_at = time.monotonic() + RETRY_SECONDS
             if self._disk is NOWHERE:
+                self._retry_at = time.monotonic() + RETRY_SECONDS
                 self._warn(f"cannot write to {self.directory} ({error.strerror})")
             else:
                 # The full segment is still the best place there is.
                 self._disk.left = self._rotate_bytes
             return
-        self._retire(self._disk)
+        launch.retire(self._disk.fd)
         self._number += 1
         self.segment = self._disk = Segment(fd, self._rotate_bytes)
-
-    def _retire(self, segment: Segment) -> None:
-        if segment is NOWHERE:
-            return
-        self._old.append(segment.fd)
-        while len(self._old) > KEPT_OPEN:
-            with contextlib.suppress(OSError):
-                os.close(self._old.pop(0))
 
 
 def open_reserve(run: str, project: str) -> tuple[int, str]:

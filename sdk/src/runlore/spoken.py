@@ -1,0 +1,146 @@
+"""What people say about a run besides its metrics: alerts, notes, progress, data, files, links, its name and tags."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from runlore import values
+
+ALERT_SECONDS = 60.0
+LEVELS = ("INFO", "WARN", "ERROR")
+
+
+class Spoken:
+    """The part of a run that its author speaks through; `Run` keeps what is said."""
+
+    def __init__(self, *, name: str, notes: str | None, tags: Iterable[str]) -> None:
+        self._name = name
+        self._notes = notes
+        self._tags = tuple(tags)
+        self._step = 0
+        self._alerted: dict[str, float] = {}
+
+    def _event(self, kind: str, /, **fields: Any) -> None:
+        raise NotImplementedError
+
+    def _safely(self, act: Callable[[], Any]) -> None:
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+    def alert(
+        self,
+        title: str,
+        text: str = "",
+        level: Any = "INFO",
+        wait_duration: Any = None,
+    ) -> None:
+        """Tell the channel; the same title is sent once per `wait_duration` (60 s)."""
+        self._safely(lambda: self._alert(title, text, level, wait_duration))
+
+    def _alert(self, title: str, text: str, level: Any, wait_duration: Any) -> None:
+        wait = getattr(wait_duration, "total_seconds", lambda: wait_duration)()
+        now = time.monotonic()
+        before = self._alerted.get(str(title))
+        if before is not None and now - before < (ALERT_SECONDS if wait is None else float(wait)):
+            return
+        self._alerted[str(title)] = now
+        word = str(getattr(level, "value", level)).upper()
+        self._event("alert", title=str(title), text=str(text), level=word if word in LEVELS else "INFO")
+        self._wake()
+
+    def note(self, text: str) -> None:
+        """Why this run is done, or what was seen: kept and found like a note typed in Slack."""
+        self._event("note", text=values.text(str(text)))
+
+    def progress(
+        self, done: float, total: float | None = None, *, expect_next_in: float | None = None
+    ) -> None:
+        """How far the run is, and when the next sign of life is due (before a long checkpoint, say)."""
+        self._event("progress", done=done, total=total, expect_next_in=expect_next_in)
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | None = None,
+        goal: str | None = None,
+        summary: str | None = None,
+        **_: Any,
+    ) -> None:
+        """Which way is better: `goal="min"` or `"max"` (wandb's "minimize", "maximize" and `summary=` too)."""
+        word = str(goal or summary or "").lower()[:3]
+        self._event("define", metric=name, goal=word if word in ("min", "max") else None)
+
+    def link(self, url: str, title: str | None = None) -> None:
+        """A page that belongs to this run."""
+        self._event("link", url=str(url), title=title)
+
+    def dataset(
+        self,
+        data: Any,
+        name: str | None = None,
+        filters: Any = None,
+    ) -> None:
+        """Which data this run read: its fingerprint, schema and the filters applied, never its values."""
+        self._safely(lambda: self._dataset(data, name, filters))
+
+    def _dataset(self, data: Any, name: str | None, filters: Any) -> None:
+        from runlore import fingerprints
+
+        if isinstance(data, str) and "://" in data:
+            # Training waits for no network: the server looks at what lies behind an address.
+            self._event("dataset", **fingerprints.describe_address(data, name), filters=values.plain(filters))
+        elif isinstance(data, (str, os.PathLike)):
+            # The sidecar reads the files, so that training does not wait for it.
+            self._event(
+                "read_dataset",
+                path=os.path.abspath(os.fspath(data)),
+                name=name,
+                filters=values.plain(filters),
+            )
+        else:
+            self._event("dataset", **fingerprints.describe(data, name=name), filters=values.plain(filters))
+
+    def artifact(self, path: Any, kind: str = "file", name: str | None = None) -> None:
+        """A file this run made, such as a checkpoint: its place, size and hash are kept."""
+        self._safely(lambda: self._artifact(path, kind, name))
+
+    def _artifact(self, path: Any, kind: str, name: str | None) -> None:
+        whole = os.path.abspath(os.fspath(path))
+        self._event(
+            "read_artifact", path=whole, name=name or os.path.basename(whole), kind=kind, step=self._step
+        )
+
+    @property
+    def name(self) -> str:
+        """What people call the run; it may be set at any time."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = str(value)
+        self._event("name", name=self._name)
+
+    @property
+    def notes(self) -> str | None:
+        """What the run is for; it may be set at any time."""
+        return self._notes
+
+    @notes.setter
+    def notes(self, value: str) -> None:
+        self._notes = str(value)
+        self._event("note", text=self._notes)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words to find the run by; assign to change them."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, value: Iterable[str]) -> None:
+        new = tuple(str(tag) for tag in value)
+        add, remove = [t for t in new if t not in self._tags], [t for t in self._tags if t not in new]
+        self._tags = new
+        self._event("tags", add=add, remove=remove)
