@@ -9,7 +9,7 @@ from statistics import mean
 from typing import Literal
 
 from bot.better import Goal, best_of, fold_seeds, goal_of, is_seed, key_of, spread, within_noise
-from bot.draft import HOUSEKEEPING, commit_words, dataset_words
+from bot.draft import HOUSEKEEPING, commit_words, dataset_words, holding_the_note
 from bot.numbers import as_number, setting
 from bot.values import RunView
 from bot.verdicts import gpu_hours, lasted, ref
@@ -129,9 +129,10 @@ def param_settings(columns: Sequence[Column]) -> list[Setting]:
     """Params that differ, what was tried before housekeeping."""
     names = list(dict.fromkeys(name for column in columns for name in column.run.params))
     folded = any(len(column.runs) > 1 for column in columns)
+    told = {name for column in columns for name in holding_the_note(column.run)}
     found = []
     for name in names:
-        if folded and is_seed(name):
+        if name in told or (folded and is_seed(name)):
             continue
         values = tuple(setting(c.run.params[name]) if name in c.run.params else None for c in columns)
         if len(set(values)) > 1:
@@ -140,11 +141,17 @@ def param_settings(columns: Sequence[Column]) -> list[Setting]:
     return sorted(found, key=lambda each: is_seed(each.name) or bool(HOUSEKEEPING.search(each.name)))
 
 
+# Readings of the machine, and counters that say how far a run is, not how good.
+UNCOMPARED = re.compile(
+    r"^system/|(?:^|[/_])(?:epoch|(?:global_?)?step|iter(?:ation)?|runtime|timestamp)$", re.I
+)
+
+
 def measures_of(columns: Sequence[Column], *, same_recipe: bool) -> list[Measure]:
     """Metrics that at least one side has and that differ, the key metric first."""
     names = list(dict.fromkeys(name for column in columns for name in column.run.metrics))
     key = common_key(columns)
-    names = [name for name in names if not name.startswith("system/")]
+    names = [name for name in names if name == key or not UNCOMPARED.search(name)]
     names.sort(
         key=lambda name: (name != key, not all(name in column.run.metrics for column in columns), name)
     )

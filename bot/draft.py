@@ -13,9 +13,9 @@ from bot.verdicts import standing
 
 Kind = Literal["param", "code", "data", "environment"]
 
-# Params that say where and how to run, not what was tried: told last, and no distance to a parent.
+# Params that say where and how to run or what is thought of it, not what was tried: told last, and no distance to a parent.
 HOUSEKEEPING = re.compile(
-    r"(?:^|[._/])(?:device|(?:num_?)?workers|verbose|host|port|"
+    r"(?:^|[._/])(?:device|(?:num_?)?workers|verbose|host|port|notes?|comments?|description|"
     r"(?:output|out|log|logging|save|run|exp|experiment|checkpoint|ckpt|data|cache|work)_?"
     r"(?:dir|path|file|name|id|root|every|steps|interval))$",
     re.IGNORECASE,
@@ -89,16 +89,22 @@ def summary(changes: Sequence[Change], most: int = 3) -> str:
 
 def differences(before: RunView, after: RunView) -> list[Change]:
     """All that differs between two runs, what was tried first and housekeeping last."""
+    told = holding_the_note(before) | holding_the_note(after)
     changes = [
         Change(kind="param", name=name, before=one, after=other)
         for name in {**before.params, **after.params}
-        if (one := shown(before, name)) != (other := shown(after, name))
+        if name not in told and (one := shown(before, name)) != (other := shown(after, name))
     ]
     changes.sort(key=lambda change: is_seed(change.name) or bool(HOUSEKEEPING.search(change.name)))
     changes += data_changes(before.datasets, after.datasets)
     changes += code_changes(before.code, after.code)
     changes += library_changes(before, after)
     return changes
+
+
+def holding_the_note(run: RunView) -> set[str]:
+    """Params that only repeat the run's own note, as scripts that log all their arguments have them."""
+    return {name for name, value in run.params.items() if value and value == run.intent}
 
 
 def shown(run: RunView, param: str) -> str | None:

@@ -71,6 +71,16 @@ def test_a_smaller_loss_wins() -> None:
     assert verdict(compare(runs)) == "vision/2 beats vision/3 on loss: 0.2 to 0.3 (−0.1)"
 
 
+def test_counters_are_no_result() -> None:
+    measured = [
+        {"loss": metric("loss", n / 10, worst=9), "epoch": metric("epoch", n, worst=0)} for n in (3, 2)
+    ]
+    runs = [make_run(n, params={"lr": n}, metrics=found) for n, found in enumerate(measured, 2)]
+    assert [measure.name for measure in compare(runs).measures] == ["loss"]
+    counted = [make_run(n, params={"lr": n}, metrics={"epoch": metric("epoch", n, worst=0)}) for n in (2, 3)]
+    assert comparison(compare(counted)).text
+
+
 def test_runs_that_differ_only_in_the_seed_are_one_side() -> None:
     made = compare([*seeds(BASELINE, 0.930, 0.934), *seeds(WARMED, 0.950, 0.954)])
     assert [len(column.runs) for column in made.columns] == [2, 2]

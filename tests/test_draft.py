@@ -66,6 +66,14 @@ def test_changes_are_told_in_words_what_was_tried_first() -> None:
     ]
 
 
+def test_an_argument_that_became_the_note_is_no_change() -> None:
+    before = make_run(1, params={"notes": "is it too hot?", "lr": 3e-3}, intent="is it too hot?")
+    after = make_run(2, params={"notes": None, "lr": 1e-3})
+    assert [change.words for change in differences(before, after)] == ["lr 0.003 → 0.001"]
+    told = make_run(3, params={"notes": "second thoughts", "lr": 1e-3}, intent="another note")
+    assert "notes" in [change.name for change in differences(before=after, after=told)]
+
+
 def test_a_model_name_is_no_housekeeping() -> None:
     before = make_run(1, params={"log_dir": "/a", "model.name": "resnet18"})
     after = make_run(2, params={"log_dir": "/b", "model.name": "resnet50"})
