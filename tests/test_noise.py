@@ -111,3 +111,15 @@ def test_at_the_end_every_run_is_shown_as_it_ended(day: Day) -> None:
 
 def unfinished(session: Session) -> Iterator[Run]:
     yield from session.exec(select(Run).where(Run.state == "running"))
+
+
+def test_after_the_day_nothing_waits_and_no_connection_is_held(day: Day) -> None:
+    waiting = day.bot.waiting()
+    assert (waiting["events"], waiting["outbox"]) == (0, 0)
+    # Jobs are due by PostgreSQL's clock, which the day does not move: none may have failed.
+    with day.bot.services.database.engine.connect() as connection:
+        failed = connection.exec_driver_sql(
+            "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('failed', 'doing')"
+        )
+        assert failed.scalar() == 0
+        assert day.bot.services.database.engine.pool.checkedout() == 1  # type: ignore[attr-defined]  # this one
