@@ -199,7 +199,9 @@ def long_day(database: Database, home: Path, *, people: int) -> Iterator[LongDay
 def verdict(samples: list[Sample]) -> bool:
     """Whether the last six hours hold no more than the second six."""
     middle, last = samples[5:12], samples[-6:]
-    grown = statistics.median(one.resident for one in last) / statistics.median(one.resident for one in middle)
+    grown = statistics.median(one.resident for one in last) / statistics.median(
+        one.resident for one in middle
+    )
     connections = max(one.connections for one in middle), max(one.connections for one in last)
     ages = max(one.oldest for one in middle), max(one.oldest for one in last)
     print(f"\nmemory × {grown:.3f} of hours 6 to 12 (budget {MEMORY_BUDGET})")

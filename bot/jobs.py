@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ POOLS: Mapping[str, int] = {"posts": 8, "general": 2, "speech": 1}  # queue -> j
 HEARTBEAT_SECONDS = 2.0
 DEAD_AFTER_SECONDS = 10.0
 CRASHES_ALLOWED = 2
+PATIENCE = 10  # of `nice`
 
 Task = Callable[..., None]
 
@@ -136,7 +139,13 @@ class Pool:
     async def _work(self) -> None:
         size = POOLS[self._queue]
         self._loop = asyncio.get_running_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(size + 1, thread_name_prefix=self._queue))
+        self._loop.set_default_executor(
+            ThreadPoolExecutor(
+                size + 1,
+                thread_name_prefix=self._queue,
+                initializer=step_back if self._queue == "speech" else None,
+            )
+        )
         async with build_app(self._services).open_async() as app:
             self._worker = asyncio.ensure_future(
                 app.run_worker_async(
@@ -154,6 +163,12 @@ class Pool:
                 await self._worker
             except asyncio.CancelledError:
                 return
+
+
+def step_back() -> None:
+    """Let this thread, and those that a model starts in it, yield to whoever waits for an answer: hearing takes minutes of every core."""
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENCE)
 
 
 def retry_stalled(services: Services) -> int:
