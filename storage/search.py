@@ -32,6 +32,10 @@ EXACT_UP_TO = 20_000
 EXACT_NARROWED = 100_000
 """The same under a question's conditions: few notes meet them, and only those are compared."""
 
+LONGEST_WALK, NOTES_A_STEP = 2_500, 200
+"""How many neighbours the index yields of which the nearest are kept: one for so many notes in sight. The more notes lie
+equally near, the more of the nearest a short walk misses (benchmarks/ask.md)."""
+
 NOTES, LENGTH = "#notes", "#length"
 
 
@@ -206,17 +210,26 @@ def nearest(session: Session, scope: Scope, vector: Vector, *, limit: int = 200)
     """The notes closest in meaning: exactly for small sight, by the index walking on for large sight."""
     vectors: Any = Note.vector  # pgvector's comparisons are not in SQLModel's types
     distance = vectors.cosine_distance(vector)
-    exact = _at_most(session, EXACT_NARROWED if _narrowed(scope) else EXACT_UP_TO, scope.project_ids)
-    if not exact:
-        session.connection().execute(text("SET LOCAL hnsw.iterative_scan = relaxed_order"))
-        session.connection().execute(text("SET LOCAL hnsw.ef_search = 100"))
-    order = (
-        cast(distance, Float) + 0.0 if exact else distance
-    )  # an expression keeps the planner off the index
-    statement = (
-        select(Note.id).where(col(Note.vector).is_not(None), *visible(scope)).order_by(order).limit(limit)
-    )
-    return [note_id or 0 for note_id in session.exec(statement)]
+    seen = select(Note.id, distance.label("distance")).where(col(Note.vector).is_not(None), *visible(scope))
+    if _at_most(session, EXACT_NARROWED if _narrowed(scope) else EXACT_UP_TO, scope.project_ids):
+        # An expression keeps the planner off the index.
+        walked = seen.order_by(cast(distance, Float) + 0.0).limit(limit).subquery()
+    else:
+        for setting, value in WALK.items():
+            session.connection().execute(text(f"SET LOCAL hnsw.{setting} = {value}"))
+        steps = min(LONGEST_WALK, _about(session, scope.project_ids) // NOTES_A_STEP)
+        walked = seen.order_by(distance).limit(max(limit, steps)).subquery()
+    # Walked in relaxed order: an expression has PostgreSQL sort what it takes for sorted.
+    statement = select(walked.c.id).order_by(walked.c.distance + 0.0).limit(limit)
+    return [int(note_id) for note_id in session.exec(statement)]
+
+
+WALK = {
+    "iterative_scan": "relaxed_order",
+    "ef_search": 1_000,
+    "max_scan_tuples": 40_000,  # half as many end the walk before a sight of one note in twenty has its share
+    "scan_mem_multiplier": 4,
+}
 
 
 def measure(
@@ -292,3 +305,13 @@ def _at_most(session: Session, limit: int, project_ids: Sequence[int] | None = N
         rows = rows.where(col(Note.project_id).in_(project_ids))
     counted = session.exec(select(func.count()).select_from(rows.limit(limit + 1).subquery())).one()
     return counted <= limit
+
+
+def _about(session: Session, project_ids: Sequence[int] | None = None) -> int:
+    """How many notes lie in these projects, as the planner estimates it: counting a million takes too long."""
+    rows = "EXPLAIN (FORMAT JSON) SELECT FROM note"
+    if project_ids is not None:
+        rows += " WHERE project_id = ANY(CAST(:projects AS bigint[]))"
+    values = {} if project_ids is None else {"projects": list(project_ids)}
+    (plan,) = session.connection().execute(text(rows), values).scalar_one()
+    return int(plan["Plan"]["Plan Rows"])

@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from memory_of_a_team import NOW, Team, WordEmbedder
+from sqlalchemy import text
 from sqlmodel import Session, select
 
 from nlp.terms import terms
@@ -137,8 +138,9 @@ def test_the_nearest_by_meaning_inside_the_sight(session: Session, team: Team) -
 
 
 @pytest.mark.parametrize("share", [0.5, 0.05])
+@pytest.mark.parametrize("beam", [1_000, 2])
 def test_the_index_walk_finds_the_nearest_under_a_filter(
-    session: Session, team: Team, share: float, monkeypatch: pytest.MonkeyPatch
+    session: Session, team: Team, share: float, beam: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = np.random.default_rng(1)
     size = 2000
@@ -151,14 +153,17 @@ def test_the_index_walk_finds_the_nearest_under_a_filter(
     session.flush()
     search.add_vectors(session, {row.id or 0: vector for row, vector in zip(rows, vectors, strict=True)})
     monkeypatch.setattr(search, "EXACT_UP_TO", 10)
+    monkeypatch.setitem(search.WALK, "ef_search", beam)
+    for plan in ("seqscan", "bitmapscan", "sort"):  # so few notes would be read whole
+        session.connection().execute(text(f"SET LOCAL enable_{plan} = off"))
     mine = np.flatnonzero(inside)
+    place = {row.id or 0: at for at, row in enumerate(rows)}
     kept = []
     for asked in vectors[mine[:10]]:
         best = {rows[mine[i]].id for i in np.argsort(-(vectors[mine] @ asked))[:20]}
-        kept.append(
-            len(
-                best & set(search.nearest(session, Scope(project_ids=[projects[0].id or 0]), asked, limit=20))
-            )
-            / 20
-        )
-    assert np.mean(kept) >= 0.95
+        found = search.nearest(session, Scope(project_ids=[projects[0].id or 0]), asked, limit=80)
+        kept.append(len(best & set(found[:20])) / 20)
+        cosines = [float(vectors[place[note_id]] @ asked) for note_id in found]
+        assert cosines == pytest.approx(sorted(cosines, reverse=True), abs=1e-3)  # the walk keeps no order
+    if beam > 2:
+        assert np.mean(kept) >= 0.95
