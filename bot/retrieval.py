@@ -16,7 +16,7 @@ from storage.search_scope import Scope
 MEANING = 0.5
 """Weight of the cosine beside BM25, which is scaled to 1 for the best note: words decide more than meaning."""
 
-HELD, DESCRIBED = 0.2, 0.3
+HELD, DESCRIBED = 0.2, 0.25
 """What closeness gains beside the cosine, which tells best how far a note is from a question: for all of its words, for
 holding the concept that it describes."""
 NOT_HELD = 0.5

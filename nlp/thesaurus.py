@@ -14,10 +14,10 @@ from nlp.loader import load_embedder
 from nlp.terms import query_terms, terms
 from nlp.values import Embedder, Vectors
 
-FAR, NEAR = 0.5, 0.7
-"""Closeness below which a description says nothing, and from which it counts in full."""
-SHARED_WORDS = 0.2
-"""How much the words a question shares with a description add to their cosine."""
+FAR, NEAR = 0.4, 0.6
+"""Closeness below which a concept's descriptions say nothing, and from which they count in full."""
+SHARED_WORDS = 0.3
+"""How much it adds to their cosine when they hold all the words of a question, by rarity."""
 SUREST = 2.0
 WEIGHTS = (SUREST, 1.2)
 """Of the concepts taken for one question, the closest first, beside 1 for each of its own words: where the closest
@@ -53,15 +53,20 @@ class Thesaurus:
         return weights
 
     def _closeness(self, words: Sequence[str], vector: Vectors) -> Vectors:
-        close = np.full(len(self._terms), -1.0, dtype=np.float32)
-        np.maximum.at(close, self._rows, self.vectors @ vector)
+        """How near each concept is: by its two nearest descriptions, as one alone is near by chance too often."""
+        cosines = self.vectors @ vector
+        ranked = np.lexsort((-cosines, self._rows))
+        first = np.searchsorted(self._rows[ranked], np.arange(len(self._terms)))
+        close: Vectors = 0.75 * cosines[ranked[first]] + 0.25 * cosines[ranked[first + 1]]
         shared = np.zeros_like(close)
+        whole = 0.0
         for word in set(words):
             rows = self._words.get(word, set())
+            rarity = log(1 + len(self._terms) / max(1, len(rows)))
+            whole += rarity
             for row in rows:
-                shared[row] += log(1 + len(self._terms) / len(rows))
-        most = float(shared.max())
-        return close + SHARED_WORDS * shared / most if most > 0 else close
+                shared[row] += rarity
+        return close + SHARED_WORDS * shared / whole if whole else close
 
 
 _made: WeakKeyDictionary[Embedder, Thesaurus] = WeakKeyDictionary()
