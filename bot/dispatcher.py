@@ -36,6 +36,8 @@ LOOKED_AT = 5  # pages of 200 messages
 # Slack will not speak to us at all: nothing is lost, it waits for a new token (`doctor` says so).
 LOCKED_OUT = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
 LOCKED_OUT_SECONDS = 60.0
+# Words that the app may not write now wait until it may again; a sign on a message is not worth that.
+WAITS_FOR_SCOPE = {"chat.postMessage", "chat.update", "chat.delete"}
 DONE_ALREADY = {"already_reacted", "no_reaction", "message_not_found", "already_pinned"}
 
 PARENT_GONE = "cannot_reply_to_message"
@@ -198,7 +200,8 @@ class Dispatcher:
         except SlackDoubtful:
             return _Outcome(retry_in=min(60.0, 2.0 ** min(row.attempts, 6) * 0.25))
         except SlackRefused as refusal:
-            if refusal.error in LOCKED_OUT:
+            withheld = refusal.error == "missing_scope" and row.method in WAITS_FOR_SCOPE
+            if refusal.error in LOCKED_OUT or withheld:
                 return _Outcome(retry_in=LOCKED_OUT_SECONDS, unsent=True, error=refusal.error)
             if refusal.error in DONE_ALREADY:
                 return _Outcome(result={"channel": body.get("channel"), "ts": body.get("ts")})

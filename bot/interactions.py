@@ -73,8 +73,15 @@ def action(session: Session, services: Services, body: Mapping[str, Any]) -> Non
     except (SlackBusy, SlackDoubtful):
         raise  # tried again
     except RunloreError as problem:
-        if isinstance(problem, SlackRefused) and problem.error in ("expired_trigger_id", "trigger_expired"):
+        refused = problem.error if isinstance(problem, SlackRefused) else ""
+        if refused == "exchanged_trigger_id":
+            return  # its form was opened by an attempt whose answer was lost
+        if refused in ("expired_trigger_id", "trigger_expired"):
             problem = RunloreError("That took me too long; please press it once more.")
+        elif refused == "missing_scope":
+            problem = RunloreError(
+                "Slack does not let me do that: a permission is missing. `runlore-bot doctor --slack` says which."
+            )
         try:
             tap.answer(Message(text=escape(str(problem))))
         except SlackRefused as refusal:

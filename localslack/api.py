@@ -121,6 +121,8 @@ class Api:
                 429,
                 {"Retry-After": str(fault.get("retry_after", 1))},
             )
+        if fault["kind"] == "refuse":
+            return {"ok": False, "error": fault.get("error", "missing_scope")}, 200, {}
         return {"ok": False, "error": fault["kind"]}, int(fault["kind"]) if fault["kind"].isdigit() else 0, {}
 
     def _record(

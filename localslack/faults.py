@@ -6,7 +6,7 @@ from typing import Any
 
 from localslack.values import Json, Refused
 
-CALL_FAULTS = ("429", "500", "503", "timeout_after_accept", "drop_connection", "latency")
+CALL_FAULTS = ("429", "500", "503", "refuse", "timeout_after_accept", "drop_connection", "latency")
 EVENT_FAULTS = ("duplicate_event", "reorder_events", "drop_ack", "disconnect_socket", "latency")
 
 

@@ -4,13 +4,14 @@ from collections import Counter
 from typing import Any
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from local_workspace import ANA, BEN, RUNS, VISION
-from running_bot import Json, RunningBot
+from local_workspace import ANA, BEN, RUNS, VISION, SlackSaid
+from running_bot import Json, RunningBot, shown
 from sqlmodel import col, select
 
-from bot import outbox, runs, together
+from bot import dispatcher, outbox, runs, together
 from bot.values import Message
 from storage.memory import Note, Outbox
 from storage.tables import Project, Run
@@ -23,8 +24,10 @@ CALLS = st.sampled_from(
         {"kind": "drop_connection"},
         {"kind": "timeout_after_accept", "seconds": 0.2},
         {"kind": "latency", "seconds": 0.2},
+        {"kind": "refuse", "error": "missing_scope"},
     ]
 )
+REFUSED = {"expired_trigger_id": "press it once more", "missing_scope": "a permission is missing"}
 METHODS = st.sampled_from(
     ["chat.postMessage", "chat.update", "chat.delete", "reactions.add", "conversations.*", "*"]
 )
@@ -99,6 +102,46 @@ class WholeBot(RuleBasedStateMachine):
             if edit:
                 self.bot.workspace.edit(who, VISION, ts, "I lowered lr twice, we keep it.")
 
+    @rule(who=st.sampled_from([ANA, BEN]), refused=st.sampled_from([None, *REFUSED]))
+    def press(self, *, who: str, refused: str | None) -> None:
+        """A button that opens a form: the form opens, or its presser is told why not and what to do."""
+        workspace = self.bot.workspace
+        pressable = [
+            one
+            for one in workspace.messages(VISION)
+            if f"{self.projects[0]}/" in str(one["text"]) and "Add note" in str(one.get("blocks"))
+        ]
+        if not pressable:
+            return
+        if refused:
+            fault = {"method": "views.open", "kind": "refuse", "error": refused}
+            workspace.faults(fault, *self.broken)
+        pressed = pressable[-1]
+        thread = pressed.get("thread_ts")  # of a reply that is shown in the channel too
+        open_before, told_before = {one["id"] for one in workspace.views(who)}, self.told(who, thread)
+        try:
+            workspace.click(who, VISION, pressed["ts"], "Add note")
+        except SlackSaid as failure:  # the socket is just gone: Slack itself says so beside the button
+            if failure.answer["error"] not in ("dispatch_failed", "operation_timeout"):
+                raise
+            return
+        self.bot.wait(
+            lambda: (
+                {one["id"] for one in workspace.views(who)} - open_before
+                or self.told(who, thread) - told_before
+            ),
+            "a form or a word about it",
+            seconds=90,
+        )
+        for one in workspace.views(who):
+            workspace.close_view(who, one["id"])
+        workspace.faults(*self.broken)
+
+    def told(self, who: str, thread: str | None) -> Counter[str]:
+        """What a person was told of forms that did not open."""
+        words = [shown(one) for one in self.bot.workspace.ephemerals(who, VISION, thread)]
+        return Counter(one for one in words if any(known in one for known in REFUSED.values()))
+
     @rule(channel=st.sampled_from([RUNS, VISION]))
     def say(self, channel: str) -> None:
         words = f"said {len(self.said)} of {self.projects[0]}"
@@ -133,8 +176,8 @@ class WholeBot(RuleBasedStateMachine):
         for ts in self.replies:  # an event may come late
             self.bot.wait(lambda ts=ts: self.notes_at(ts), f"the note of {ts}", seconds=90)  # type: ignore[misc]
         self.bot.settle(seconds=240)
-        shown = self.shown()
-        keys = Counter(str(one["metadata"]["event_payload"]["key"]) for one in shown)
+        seen = self.shown()
+        keys = Counter(str(one["metadata"]["event_payload"]["key"]) for one in seen)
         assert {key: times for key, times in keys.items() if times > 1} == {}
         with self.bot.services.database.session() as session:
             mine = select(Project.id).where(col(Project.name).in_(self.projects))
@@ -150,7 +193,7 @@ class WholeBot(RuleBasedStateMachine):
         assert {post.key for post in sent} <= set(keys)
         for channel in (RUNS, VISION):
             written = [post.key for post in sent if (post.result or {}).get("channel") == channel]
-            order = {str(one["metadata"]["event_payload"]["key"]): str(one["ts"]) for one in shown}
+            order = {str(one["metadata"]["event_payload"]["key"]): str(one["ts"]) for one in seen}
             assert written == sorted(written, key=lambda key: order[key])
 
     def notes_at(self, ts: str) -> int:
@@ -171,7 +214,11 @@ class WholeBot(RuleBasedStateMachine):
         return list(found.values())
 
 
-def test_after_any_mix_of_faults_all_is_told_once_and_in_order(bot: RunningBot) -> None:
+def test_after_any_mix_of_faults_all_is_told_once_and_in_order(
+    bot: RunningBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "LOCKED_OUT_SECONDS", 1.0)  # a missing permission is back soon
+
     class Machine(WholeBot):
         pass
 

@@ -199,6 +199,18 @@ def test_a_token_that_slack_no_longer_takes_loses_nothing(sender: Sender) -> Non
     assert sender.said() == ["kept"]
 
 
+def test_what_the_app_may_not_write_now_waits_until_it_may(sender: Sender) -> None:
+    sender.workspace.faults(fault("refuse", error="missing_scope", count=2))
+    sender.post("first", "second")
+    sender.send(seconds=1)
+    assert [(sender.row(key).state, sender.row(key).error) for key in ("first", "second")] == [
+        ("waiting", "missing_scope"),
+        ("waiting", None),
+    ]
+    sender.send(seconds=240)
+    assert sender.said() == ["first", "second"]
+
+
 def test_edits_of_one_message_that_wait_are_one_and_show_the_last(sender: Sender) -> None:
     sender.post("first")
     for number in range(20):

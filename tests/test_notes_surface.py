@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import pytest
 from local_workspace import ANA, BEN, VISION
 from running_bot import RunningBot, shown
 from sqlmodel import col, select
@@ -58,6 +59,32 @@ def test_a_note_from_the_form_is_read_shown_corrected_and_taken_back(bot: Runnin
     bot.wait(
         lambda: card["ts"] not in {one["ts"] for one in bot.workspace.thread(VISION, thread)}, "no card left"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [("expired_trigger_id", "press it once more"), ("missing_scope", "a permission is missing")],
+)
+def test_a_form_that_slack_does_not_open_is_explained(bot: RunningBot, error: str, told: str) -> None:
+    thread = thread_of(bot, f"form-{error}")
+    bot.workspace.faults({"method": "views.open", "kind": "refuse", "error": error})
+    bot.workspace.click(ANA, VISION, thread, "Add note")
+    bot.whisper(ANA, VISION, told)
+    bot.workspace.click(ANA, VISION, thread, "Add note")
+    bot.workspace.close_view(ANA, window(bot, ANA, "Add note")["id"])
+
+
+def test_a_form_that_was_opened_though_the_answer_was_lost_is_not_complained_about(bot: RunningBot) -> None:
+    thread = thread_of(bot, "form-lost-answer")
+    before = len(bot.workspace.ephemerals(ANA, VISION))
+    bot.workspace.faults({"method": "views.open", "kind": "timeout_after_accept", "seconds": 0.1})
+    bot.workspace.click(ANA, VISION, thread, "Add note")
+    window(bot, ANA, "Add note")
+    bot.settle()
+    assert bot.workspace.calls("views.open")[-1]["answer"]["error"] == "exchanged_trigger_id"
+    assert len(bot.workspace.ephemerals(ANA, VISION)) == before
+    for view in bot.workspace.views(ANA):
+        bot.workspace.close_view(ANA, view["id"])
 
 
 def test_the_card_of_a_typed_note_opens_on_request(bot: RunningBot) -> None:
