@@ -1,6 +1,7 @@
 """The database: sessions, the schema's migrations and the months' partitions."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from storage.patience import connect
@@ -16,6 +19,11 @@ from storage.patience import connect
 PATIENCE = 10.0  # seconds a new connection waits for a server that restarts
 PARTITIONED = ("metric_chunk", "log_chunk")
 MONTHS_AHEAD = 2
+MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATION_PATIENCE = 600.0  # seconds that a change of the schema waits for its turn, all tries together
+PAUSE = 0.5  # seconds between two tries, in which what queued behind the first goes on
+# A lock that shuts everybody out is waited for no longer than this: whoever comes later waits behind it as long.
+_IMPATIENTLY = "lock_timeout = '2s'"
 
 # Any constants: they name our advisory locks among the database's.
 MIGRATION_LOCK = 7_208_001
@@ -78,21 +86,55 @@ def conninfo(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def migrate(url: str) -> None:
-    """Bring the schema up to date; of several processes that start at once, one does it and the others wait."""
+def migrate(url: str, *, revision: str = "head", scripts: Path = MIGRATIONS) -> None:
+    """Bring the schema up to date while others go on reading and writing; of several processes that start at once, one does it.
+
+    A change that does not get its lock within two seconds steps back, lets pass what waits behind it and tries again.
+    Raises OperationalError when it did not get it within ten minutes; what was done by then stays.
+    """
     engine = _engine(sqlalchemy_url(url), pool_size=1, patience=PATIENCE)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
-    with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    try:
+        with engine.connect() as connection:
+            _wait_for_turn(connection)
+            connection.execute(text(f"SET {_IMPATIENTLY}"))
+            connection.commit()
+            config.attributes["connection"] = connection
+            _persistently(connection, lambda: command.upgrade(config, revision))
+            _persistently(connection, lambda: _partition(connection))
+    finally:
+        engine.dispose()  # and with its connection the lock goes
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Ask again and again: who waits inside a statement holds a snapshot, and an index made CONCURRENTLY waits for that."""
+    while not connection.execute(
+        text("SELECT pg_try_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK}
+    ).scalar():
         connection.commit()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
-    with Session(engine) as session, session.begin():
+        time.sleep(0.1)
+    connection.commit()
+
+
+def _persistently(connection: Connection, change: Callable[[], None]) -> None:
+    deadline = time.monotonic() + MIGRATION_PATIENCE
+    while True:
+        try:
+            change()
+            connection.commit()
+        except OperationalError as error:
+            connection.rollback()
+            if not isinstance(error.orig, LockNotAvailable | DeadlockDetected) or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def _partition(connection: Connection) -> None:
+    with Session(connection) as session:
         ensure_partitions(session, datetime.now(UTC).date())
-    engine.dispose()
 
 
 def ensure_partitions(session: Session, month: date, *, ahead: int = MONTHS_AHEAD) -> None:
@@ -120,12 +162,16 @@ def partitions(session: Session, table: str) -> list[date]:
 
 
 def drop_partition(session: Session, table: str, month: date) -> bool:
-    """Forget a month of series or logs at once; False when there is no such partition."""
+    """Forget a month of series or logs at once; False when there is no such partition.
+
+    Raises OperationalError where somebody reads the table for longer than two seconds: ask again later.
+    """
     if table not in PARTITIONED:
         raise ValueError(f"{table} is not partitioned by month: choose one of {', '.join(PARTITIONED)}.")
     name = _partition_name(table, month.replace(day=1))
     known = _exists(session.connection(), name)
     if known:
+        session.connection().execute(text(f"SET LOCAL {_IMPATIENTLY}"))
         session.connection().execute(text(f"DROP TABLE {name}"))
     return known
 
@@ -134,6 +180,7 @@ def _ensure_partition(connection: Connection, table: str, first: date, following
     name = _partition_name(table, first)
     if _exists(connection, name):
         return
+    connection.execute(text(f"SET LOCAL {_IMPATIENTLY}"))
     bounds = {"first": first, "following": following}
     connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
     connection.execute(  # what fell into the default partition before its month was made

@@ -20,6 +20,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=SQLModel.metadata,
     include_object=is_ours,
+    transaction_per_migration=True,  # each is short, and one may leave its own to make an index CONCURRENTLY
 )
 with context.begin_transaction():
     context.run_migrations()
