@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test check format bench frameworks train clean
+.PHONY: help setup browser demo test check format lock bench frameworks train clean
 
 help: ## What can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: setup ## Lint, types, import walls and documents
 format: setup ## Put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: setup ## Pin what the image installs, with hashes, from constraints.txt
+	$(BIN)/python deploy/make_lock.py
 
 bench: setup ## Measure the budgets; DATA=DIR adds speech on recordings of yours; see benchmarks/README.md
 	@for name in ack ask digest ingest_storage sdk_overhead similar; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -5,12 +5,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from typer.main import get_command
 
 from bot.cli import app
@@ -94,6 +98,45 @@ def test_the_image_is_made_of_what_is_there_and_is_let_through() -> None:
         assert (ROOT / source).exists()
         assert f"!{source}" in let_through
     assert {"bot", "nlp", "storage", "localslack"} <= set(copied)
+
+
+def pins(name: str) -> dict[str, str]:
+    """A lock's packages and their versions; every line has both and a hash."""
+    lines = [line for line in (DEPLOY / name).read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    found = [re.fullmatch(r"([a-z0-9-]+)==(\S+) --hash=sha256:[0-9a-f]{64}", line) for line in lines]
+    assert all(found)
+    return {one.group(1): one.group(2).partition("+")[0] for one in found if one}
+
+
+def test_the_image_installs_only_what_the_locks_name_by_hash() -> None:
+    asked = re.findall(r"pip.* install .*", DOCKERFILE)
+    by_hash = re.compile(r"--require-hashes -r \S+\.lock")
+    assert sum(bool(by_hash.search(line)) for line in asked) == 2
+    # The rest is the bot's own wheel.
+    assert [line for line in asked if not by_hash.search(line)] == [
+        "pip install --no-deps --no-build-isolation ."
+    ]
+    assert set(pins("requirements-cuda.lock")) >= {"nvidia-cublas-cu12", "nvidia-cudnn-cu12"}
+
+
+def test_the_lock_covers_every_dependency_and_theirs_at_the_tested_versions() -> None:
+    """When this fails: `make lock`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    locked = pins("requirements.lock")
+    direct = {canonicalize_name(Requirement(one).name) for one in project["dependencies"]}
+    assert direct | {"hatchling"} <= set(locked)
+    listed = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    tested: dict[str, str] = {
+        canonicalize_name(one): at for one, at in re.findall(r"^(\S+)==(\S+)$", listed, re.M)
+    }
+    assert {name: at for name, at in locked.items() if tested.get(name, at) != at} == {}
+    # triton is for another engine on a card, and the image takes it away; setuptools is its and torch's.
+    assert locked.keys() - tested.keys() == {"triton", "setuptools"}
+    for name in locked.keys() & tested.keys():
+        for line in distribution(name).requires or []:
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(needed.name) in locked, f"{name} needs {needed.name}"
 
 
 def test_the_images_environment_and_ports_are_the_bots() -> None:
