@@ -42,7 +42,8 @@ class Stream:
 class FakeServer:
     """Start it with `with`; set `fault` to one of down, 429, 500, garbage, hanging, slow, 401, 422 or None."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: str = TOKEN) -> None:
+        self.token = token
         self.fault: str | None = None
         self.answer_lost = 0
         self.streams: dict[tuple[str, str], Stream] = {}
@@ -149,7 +150,7 @@ class FakeServer:
         if path.startswith("/api/v1/login/"):
             self._login(request, path)
             return
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
             self._answer(request, 401, {"error": "unknown or revoked token"})
             return
         with self._lock:
@@ -214,7 +215,7 @@ class FakeServer:
         self._answer(
             request,
             200,
-            {"state": "waiting"} if waiting else {"state": "ok", "token": TOKEN, "person": "ana"},
+            {"state": "waiting"} if waiting else {"state": "ok", "token": self.token, "person": "ana"},
         )
 
     def _answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -65,6 +66,10 @@ def test_values_of_secret_environment_variables_are_found_anywhere(monkeypatch: 
     assert redact.text("sent plain-looking-words along") == f"sent {redact.MARK} along"
 
 
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+
+
 def repository(folder: Path) -> Path:
     folder.mkdir()
     (folder / "train.py").write_text(
@@ -103,6 +108,37 @@ def test_the_commit_the_changes_and_the_environment_are_captured(tmp_path: Path)
         assert code["entry"] == "train.py"
         assert "pytest" in env["libraries"]
         assert env["hardware"]["cores"]
+
+
+def notebook(source: str, output: str) -> str:
+    cell = {"cell_type": "code", "source": source, "outputs": [{"output_type": "stream", "text": output}]}
+    return json.dumps({"cells": [cell], "nbformat": 4, "metadata": {}})
+
+
+def test_notebooks_that_were_not_committed_are_kept_without_their_outputs(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "vision")
+    (folder / "deep").mkdir()
+    for name in ("edited", "run again"):
+        (folder / f"{name}.ipynb").write_text(notebook("lr = 1", ""))
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=Ana", "-c", "user.email=a@example.com", "commit", "-qm", "Explore")
+    (folder / "edited.ipynb").write_text(notebook("lr = 2", "patient 17"))
+    (folder / "run again.ipynb").write_text(notebook("lr = 1", "patient 18"))
+    (folder / "deep" / "new.ipynb").write_text(notebook("lr = 3\nprint(lr)", "patient 19"))
+    with FakeServer() as server:
+        env = record(folder, server, tmp_path)
+        code = server.wait_for("code")
+        assert ("patient" in code["diff"], code["dirty"], code["diff_redacted"]) == (False, True, False)
+        (run,) = {owner for owner, _ in server.streams}
+        done = children.command(
+            "checkout", run, "--into", str(tmp_path / "again"), "--json", env=env, cwd=folder
+        )
+        assert json.loads(done.stdout)["problems"] == [], done.stdout
+        found = {
+            str(p.relative_to(tmp_path / "again")): p.read_text()
+            for p in (tmp_path / "again").rglob("*.ipynb.py")
+        }
+        assert found == {"edited.ipynb.py": "lr = 2\n", "deep/new.ipynb.py": "lr = 3\nprint(lr)\n"}
 
 
 def test_checkout_recreates_the_run_in_a_worktree(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -282,6 +283,26 @@ def test_login_stores_the_person_s_token_for_this_user_alone(tmp_path: Path) -> 
         assert server.wait_for("exit")["state"] == "finished"
         note = children.command("note", "vision/42", "warmup", "was", "short", env=env)
         assert (note.returncode, server.notes) == (0, [{"run": "vision/42", "text": "warmup was short"}])
+
+
+def test_every_server_logged_in_to_keeps_its_own_token_and_the_last_is_the_default(tmp_path: Path) -> None:
+    with FakeServer("rl_first_token_0123456789") as first, FakeServer("rl_second_token_0123456789") as second:
+        env = children.environment(tmp_path / "spool")
+        train = "run = runlore.init()\nrun.log({'x': 1})\nrun.finish()"
+        for server in (first, second):
+            assert children.command("login", f"{server.url}/", env=env).returncode == 0
+        for chosen, arrives in ((env, second), (env | {"RUNLORE_URL": first.url}, first)):
+            _, _, err = children.run(train, chosen)
+            assert arrives.wait_for("exit")["state"] == "finished", err
+        assert [len(server.events("start")) for server in (first, second)] == [1, 1]
+        status = json.loads(children.command("status", "--json", env=env).stdout)
+        assert (status["server"], status["logged_in"], status["person"]) == (second.url, True, "ana")
+        # A run that was kept for a server goes to that one, whoever is the default.
+        first.fault = "down"
+        children.run(train, env | {"RUNLORE_URL": first.url, "RUNLORE_LINGER": "0"})
+        first.fault = None
+        assert children.command("sync", env=env).returncode == 0
+        assert [len(server.events("start")) for server in (first, second)] == [2, 1]
 
 
 def test_commands_say_what_to_do(tmp_path: Path) -> None:

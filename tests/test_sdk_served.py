@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -173,3 +176,76 @@ def test_a_study_of_200_trials_appears_as_one_sweep(served: ServedBot, tmp_path:
     assert best in told[0][1]
     # The board lists runs; nothing else tells of single trials.
     assert [text for _, text in messages(served, "digits/") if "📌" not in text] == []
+
+
+def test_a_megabyte_of_text_and_ten_thousand_names_arrive(served: ServedBot, tmp_path: Path) -> None:
+    token = served.token("large")
+    env = children.environment(tmp_path / "spool", served.url, RUNLORE_TOKEN=token, RUNLORE_PROJECT="large")
+    code = """
+    long = "ünï🚀 " * 170_000
+    run = runlore.init(config={"prompt": long}, notes=long)
+    run.log({"sample": long}, step=1)
+    run.log({f"layer/{n}/norm": n / 7 for n in range(10_000)}, step=2)
+    for n in range(10_000): run.log({f"layer/{n}/norm": float(n)}, step=3)
+    run.note(long)
+    run.alert("long", long)
+    print(long)
+    run.finish()
+    """
+    status, _, err = children.run(code, env, tmp_path, 120.0)
+    assert (status, "left out" in err) == (0, False), err[-2000:]
+    found = served.wait(
+        lambda: (run := served.get("/api/v1/runs/large/1", token)).get("state") == "finished" and run,
+        "the end",
+        seconds=120,
+    )
+    layers = {name: m for name, m in found["metrics"].items() if name.startswith("layer/")}
+    assert len(layers) == 10_000
+    assert all(m["count"] == 2 and m["last"] == float(name.split("/")[1]) for name, m in layers.items())
+
+
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/time.h>
+#include <time.h>
+#define OFF (-5 * 3600)
+int clock_gettime(clockid_t id, struct timespec *at) {
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    int answer = real(id, at);
+    if (!answer && id == CLOCK_REALTIME) at->tv_sec += OFF;
+    return answer;
+}
+time_t time(time_t *out) { struct timespec at; clock_gettime(CLOCK_REALTIME, &at); if (out) *out = at.tv_sec; return at.tv_sec; }
+int gettimeofday(struct timeval *out, void *zone) {
+    struct timespec at; clock_gettime(CLOCK_REALTIME, &at);
+    out->tv_sec = at.tv_sec; out->tv_usec = at.tv_nsec / 1000; return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="the machine's clock is set wrong by a small C library")
+def test_a_machine_whose_clock_is_hours_off_tells_the_right_times(served: ServedBot, tmp_path: Path) -> None:
+    (tmp_path / "clock.c").write_text(CLOCK)
+    library = tmp_path / "clock.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "clock.c", "-ldl"], check=True)
+    token = served.token("clocks")
+    env = children.environment(tmp_path / "spool", served.url, RUNLORE_TOKEN=token, RUNLORE_PROJECT="clocks")
+    code = """
+    run = runlore.init()
+    for step in range(50): run.log({"loss": 1 / (step + 1)}, step=step)
+    time.sleep(1)
+    print(time.time())
+    """
+    began = time.time()
+    status, out, err = children.run(code, env | {"LD_PRELOAD": str(library)}, tmp_path)
+    assert status == 0, err
+    assert began - 6 * 3600 < float(out) < began - 4 * 3600
+    run = served.wait(
+        lambda: (run := served.get("/api/v1/runs/clocks/1", token)).get("ended_at") and run,
+        "the end",
+        seconds=30,
+    )
+    assert (run["state"], run["metrics"]["loss"]["count"]) == ("finished", 50)
+    started, ended = (datetime.fromisoformat(run[key]).timestamp() for key in ("started_at", "ended_at"))
+    assert began - 60 < started < ended < time.time() + 60

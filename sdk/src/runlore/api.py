@@ -85,8 +85,17 @@ def _check(found: Settings, visibility: str, config: Any) -> None:
         raise ValueError(f"resume={found.resume!r}: it is 'allow', 'must', 'auto' or 'never'")
     if found.resume == "must" and found.run_id is None:
         raise ValueError("resume='must' needs the id of the run to go on with: init(id=…)")
+    check_project(found.project)
     if config is not None and values.as_mapping(config) is None:
         raise TypeError(f"config is a {type(config).__name__}: pass a dict, namespace, dataclass or model")
+
+
+def check_project(project: str | None) -> None:
+    """Raise ValueError for a name that no project can have."""
+    if project is not None and names.project_name(project) != project.strip():
+        raise ValueError(
+            f"project={project[:120]!r}: 1 to 100 characters without / # @ < >, such as {names.project_name(project)!r}"
+        )
 
 
 def start(
@@ -102,7 +111,7 @@ def start(
     if inside and found.mode != "disabled" and command is None:
         return _inside(inside, config)
     place = ranks.place()
-    project = found.project or _project_from_code()
+    project = names.project_name(found.project or _project_from_code())
     run_id = found.run_id or (
         ranks.run_id_for(place.job, project, _started) if place.job else names.new_id()
     )  # fmt: skip
@@ -160,13 +169,16 @@ def _open(
     with open(os.path.join(directory, "run.json"), "w", encoding="utf-8") as file:
         json.dump(description, file)
     if run.rank == 0:
-        spool.event("start", {
+        told = {
             "name": run.name, "config": values.plain(run.config.as_dict()), "tags": list(run.tags),
             "notes": run.notes, "group": run.group, "fork_of": fork_of, "resumed": run.resumed,
             "visibility": visibility, "entry": description["entry"], "argv": description["argv"],
             "host": os.uname().nodename, "login": login_name(), "pid": pid, "sdk": VERSION,
             "next_in": NEXT_SIGN_SECONDS,
-        })  # fmt: skip
+        }  # fmt: skip
+        if not spool.event("start", told):
+            run._warn("the config is too large to be kept: the run goes on without it")
+            spool.event("start", {**told, "config": {}})
         run._spool = spool
 
     def start_sidecar() -> launch.Sidecar | None:

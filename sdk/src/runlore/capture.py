@@ -18,6 +18,9 @@ from runlore.readings import Gpus, machine_memory
 BUDGET_SECONDS = 10.0
 MAX_DIFF = 1024 * 1024
 MAX_UNTRACKED = 200 * 1024
+MAX_NOTEBOOK = 10 * 1024 * 1024
+NOTEBOOKS = "*.ipynb"
+UNTRACKED = ("ls-files", "--others", "--exclude-standard", "-z")
 CONTAINER_HINTS = (
     "CONTAINER_IMAGE", "SINGULARITY_CONTAINER", "APPTAINER_CONTAINER", "IMAGE_NAME", "DOCKER_IMAGE",
     "NVIDIA_PYTORCH_VERSION", "KUBERNETES_SERVICE_HOST", "SLURM_JOB_ID", "CONDA_DEFAULT_ENV",
@@ -54,11 +57,10 @@ def code(description: Mapping[str, Any]) -> dict[str, Any] | None:
     command = shlex.join(description["argv"])
     found: dict[str, Any] = {"entry": description["entry"], "command": command, "cwd": description["cwd"]}
     # Jupyter's server names the notebook to its kernel in this variable.
-    notebook = os.path.join(description["cwd"], os.environ.get("JPY_SESSION_NAME", ""))
-    source = notebook_source(notebook) if notebook.endswith(".ipynb") else None
-    cells = _new_file(os.path.basename(notebook) + ".py", source + "\n") if source else ""
+    running = os.path.join(description["cwd"], os.environ.get("JPY_SESSION_NAME", ""))
     root = (git.ask("rev-parse", "--show-toplevel") or "").strip()
     if not root:
+        cells = _cells(os.path.basename(running), notebook_source(running))
         return {**found, "diff": cells} if cells else found
     git = Git(root)
     remote = git.ask("config", "--get", "remote.origin.url")
@@ -66,13 +68,15 @@ def code(description: Mapping[str, Any]) -> dict[str, Any] | None:
     log = git.ask("log", "-1", "--format=%H%n%s")
     commit, _, subject = (log or "").partition("\n")
     branch = (git.ask("symbolic-ref", "--short", "-q", "HEAD") or "").strip()
-    diff = git.ask("diff", "HEAD", "--no-color", "--no-ext-diff", "--binary") if commit else ""
+    options = ("--no-color", "--no-ext-diff", "--binary", "--", ".", f":(exclude){NOTEBOOKS}")
+    diff = git.ask("diff", "HEAD", *options) if commit else ""
     untracked = _untracked(git, root)
     whole = (diff or "") + untracked
+    cells = _notebooks(git, root, running)
     clean = redact.text(whole) + cells
     found.update({
         "commit": commit or None, "branch": branch or None, "subject": redact.text(subject.strip()) or None,
-        "remote": _without_credentials(remote.strip()) if remote else None, "dirty": bool(whole.strip()),
+        "remote": _without_credentials(remote.strip()) if remote else None, "dirty": bool((whole + cells).strip()),
         "diff": clean if len(clean) <= MAX_DIFF else None, "diff_redacted": clean != whole + cells,
         "diff_too_large": len(clean) > MAX_DIFF, "folder": os.path.relpath(description["cwd"], root),
     })  # fmt: skip
@@ -89,7 +93,7 @@ def _without_credentials(remote: str) -> str:
 
 def _untracked(git: Git, root: str) -> str:
     """Files git does not know yet, as a diff that creates them; large ones and binary ones are left out."""
-    listed = git.ask("ls-files", "--others", "--exclude-standard", "-z")
+    listed = git.ask(*UNTRACKED, "--", ".", f":(exclude){NOTEBOOKS}")
     parts: list[str] = []
     size = 0
     for name in (listed or "").split("\0"):
@@ -106,6 +110,29 @@ def _untracked(git: Git, root: str) -> str:
             break
         parts.append(_new_file(name, text))
     return "".join(parts)
+
+
+def _notebooks(git: Git, root: str, running: str) -> str:
+    """The code of the notebook that runs and of all that differ from the commit's, as new files: outputs hold data."""
+    this = os.path.relpath(running, root)
+    this = os.path.basename(this) if this.startswith("..") else this
+    parts = [_cells(this, notebook_source(running))]
+    size = len(parts[0])
+    changed = git.ask("diff", "HEAD", "--name-only", "-z", "--", NOTEBOOKS) or ""
+    listed = changed + (git.ask(*UNTRACKED, "--", NOTEBOOKS) or "")
+    for name in sorted({*listed.split("\0")} - {"", this}):
+        source = notebook_source(os.path.join(root, name))
+        # One that was only run again and saved is no change.
+        if source != cells_of(git.ask("show", f"HEAD:{name}") or ""):
+            parts.append(_cells(name, source))
+            size += len(parts[-1])
+        if size > MAX_DIFF // 2:
+            break
+    return "".join(parts)
+
+
+def _cells(name: str, source: str | None) -> str:
+    return _new_file(f"{name}.py", source + "\n") if source else ""
 
 
 def _new_file(name: str, text: str) -> str:
@@ -153,13 +180,23 @@ def libraries(path: Sequence[str]) -> dict[str, str]:
 
 
 def notebook_source(path: str) -> str | None:
-    """The code cells of a notebook, without outputs."""
+    """The code cells of a notebook's file; None for any other file and for one too large to read in passing."""
     try:
+        if not path.endswith(".ipynb") or os.path.getsize(path) > MAX_NOTEBOOK:
+            return None
         with open(path, encoding="utf-8") as file:
-            cells = json.load(file)["cells"]
-    except (OSError, ValueError, KeyError, TypeError):
+            return cells_of(file.read())
+    except (OSError, UnicodeDecodeError):
         return None
-    sources = ("".join(cell.get("source", [])) for cell in cells if cell.get("cell_type") == "code")
+
+
+def cells_of(notebook: str) -> str | None:
+    """The code cells of a notebook, without outputs and secrets."""
+    try:
+        cells = json.loads(notebook)["cells"]
+        sources = ["".join(cell.get("source", [])) for cell in cells if cell.get("cell_type") == "code"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
     return redact.text("\n\n".join(sources))[:MAX_DIFF]
 
 

@@ -30,6 +30,10 @@ def run(argv: Sequence[str], options: argparse.Namespace) -> int:
         project=options.project, name=options.name, group=options.group, notes=options.notes,
         tags=options.tag or None,
     )  # fmt: skip
+    try:
+        api.check_project(found.project)
+    except ValueError as error:
+        raise Problem(str(error)) from None
     started = api.start(found, {}, command=list(argv))
     environment = {
         **os.environ,

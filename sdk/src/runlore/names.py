@@ -15,6 +15,9 @@ ANIMALS = (
     "panda panther pelican penguin pika puffin puma quail raven robin salmon seal sparrow stork swan tapir tern tiger "
     "toucan trout turtle viper walrus weasel whale wolf wombat wren yak zebra"
 ).split()
+# What Slack and the references to runs (vision/42) read as something else.
+NOT_IN_PROJECTS = "/#@<>"
+LONGEST_PROJECT = 100
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -27,3 +30,9 @@ def new_name() -> str:
     """Two words to call a run by; the user's own random state is left alone."""
     first, second = int.from_bytes(os.urandom(4), "big"), int.from_bytes(os.urandom(4), "big")
     return f"{ADJECTIVES[first % len(ADJECTIVES)]}-{ANIMALS[second % len(ANIMALS)]}"
+
+
+def project_name(wanted: str) -> str:
+    """The nearest that a project may be called: 1 to 100 characters without / # @ < > and control characters."""
+    plain = "".join("-" if sign in NOT_IN_PROJECTS or sign < " " else sign for sign in wanted.strip())
+    return plain.strip("- ")[:LONGEST_PROJECT].strip() or "uncategorized"

@@ -58,7 +58,8 @@ def base_directory() -> str:
 
 def write(run: PastRun, *, base: str, project: str | None = None, offline: bool = False) -> str | None:
     """Keep one run; None when it is here already. Sending it again changes nothing on the server either."""
-    digest = hashlib.sha256(f"{run.source}\n{project or run.project}".encode()).hexdigest()
+    chosen = names.project_name(project or run.project)
+    digest = hashlib.sha256(f"{run.source}\n{chosen}".encode()).hexdigest()
     run_id, stream = digest[:16], digest[16:32]
     directory = os.path.join(base, f"{run_id}-past")
     if os.path.exists(os.path.join(directory, "run.json")):
@@ -66,7 +67,6 @@ def write(run: PastRun, *, base: str, project: str | None = None, offline: bool 
     # A half-written one from an interrupted import has no run.json yet: begin it anew.
     shutil.rmtree(directory, ignore_errors=True)
     os.mkdir(directory, 0o700)
-    chosen = project or run.project
     spool = Spool(directory, run=run_id, project=chosen, warn=lambda text: None, stream=stream)
     spool.event("start", {
         "name": run.name or names.new_name(), "config": values.plain(dict(run.config)), "tags": run.tags, "notes": None,

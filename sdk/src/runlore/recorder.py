@@ -117,6 +117,9 @@ class Run(Spoken):
             spool.points(step, at, pairs)
 
     def _log_value(self, pairs: list[tuple[str, float]], name: str, value: Any, step: int, at: float) -> None:
+        if not name.strip("\0"):
+            self._warn("a metric without a name was left out")
+            return
         if len(name) > values.MAX_NAME:
             self._warn(f"metric name longer than {values.MAX_NAME} characters was left out: {name[:60]}…")
             return

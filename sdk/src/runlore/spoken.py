@@ -1,13 +1,16 @@
 """What people say about a run besides its metrics: alerts, notes, progress, data, files, links, its name and tags."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runlore import values
+from runlore import limits, values
 
 ALERT_SECONDS = 60.0
+LONGEST_SILENCE = 30 * 86_400.0
+LONGEST_ADDRESS = 3000
 LEVELS = ("INFO", "WARN", "ERROR")
 
 
@@ -48,18 +51,32 @@ class Spoken:
             return
         self._alerted[str(title)] = now
         word = str(getattr(level, "value", level)).upper()
-        self._event("alert", title=str(title), text=str(text), level=word if word in LEVELS else "INFO")
+        heading = limits.visible(title).strip() or "alert"
+        self._event("alert", title=heading, text=str(text), level=word if word in LEVELS else "INFO")
         self._wake()
 
     def note(self, text: str) -> None:
         """Why this run is done, or what was seen: kept and found like a note typed in Slack."""
-        self._event("note", text=values.text(str(text)))
+        self._safely(lambda: self._note(limits.said(text)))
+
+    def _note(self, text: str) -> None:
+        if limits.visible(text).strip():
+            self._event("note", text=text)
 
     def progress(
         self, done: float, total: float | None = None, *, expect_next_in: float | None = None
     ) -> None:
         """How far the run is, and when the next sign of life is due (before a long checkpoint, say)."""
-        self._event("progress", done=done, total=total, expect_next_in=expect_next_in)
+        self._safely(lambda: self._progress(done, total, expect_next_in))
+
+    def _progress(self, done: float, total: float | None, expect_next_in: float | None) -> None:
+        far, next_in = values.number(done), values.number(expect_next_in)
+        if far is None or not math.isfinite(far):
+            raise TypeError(f"progress: a {type(done).__name__} is no number")
+        self._event(
+            "progress", done=far, total=values.number(total),
+            expect_next_in=min(max(next_in, 0.0), LONGEST_SILENCE) if next_in is not None else None,
+        )  # fmt: skip
 
     def define_metric(
         self,
@@ -75,7 +92,14 @@ class Spoken:
 
     def link(self, url: str, title: str | None = None) -> None:
         """A page that belongs to this run."""
-        self._event("link", url=str(url), title=title)
+        self._safely(lambda: self._link(str(url), title))
+
+    def _link(self, url: str, title: str | None) -> None:
+        if not url.startswith(("http://", "https://")) or len(url) > LONGEST_ADDRESS:
+            raise ValueError(
+                f"link: {url[:60]} is no http(s) address of at most {LONGEST_ADDRESS} characters"
+            )
+        self._event("link", url=url, title=title)
 
     def dataset(
         self,
@@ -91,17 +115,17 @@ class Spoken:
 
         if isinstance(data, str) and "://" in data:
             # Training waits for no network: the server looks at what lies behind an address.
-            self._event("dataset", **fingerprints.describe_address(data, name), filters=values.plain(filters))
+            self._event("dataset", **fingerprints.describe_address(data, name), filters=filters)
         elif isinstance(data, (str, os.PathLike)):
             # The sidecar reads the files, so that training does not wait for it.
             self._event(
                 "read_dataset",
                 path=os.path.abspath(os.fspath(data)),
                 name=name,
-                filters=values.plain(filters),
+                filters=filters,
             )
         else:
-            self._event("dataset", **fingerprints.describe(data, name=name), filters=values.plain(filters))
+            self._event("dataset", **fingerprints.describe(data, name=name), filters=filters)
 
     def artifact(self, path: Any, kind: str = "file", name: str | None = None) -> None:
         """A file this run made, such as a checkpoint: its place, size and hash are kept."""
@@ -131,7 +155,7 @@ class Spoken:
     @notes.setter
     def notes(self, value: str) -> None:
         self._notes = str(value)
-        self._event("note", text=self._notes)
+        self.note(self._notes)
 
     @property
     def tags(self) -> tuple[str, ...]:

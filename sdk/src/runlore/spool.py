@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from runlore import launch, records
+from runlore import launch, limits, records
 
 ROTATE_BYTES = 64 * 1024 * 1024
 RESERVE_BYTES = 32 * 1024 * 1024
@@ -95,18 +95,19 @@ class Spool:
         flat = list(pairs)
         self._append(lambda segment: self._points_frame(segment, step, at, flat))
 
-    def event(self, kind: str, fields: Mapping[str, Any], at: float | None = None) -> None:
-        """Append an event; what JSON cannot hold has been made plain before."""
-        body = {"t": kind, "at": round(time.time() if at is None else at, 3), **fields}
+    def event(self, kind: str, fields: Mapping[str, Any], at: float | None = None) -> bool:
+        """Append an event; what JSON cannot hold has been made plain before. False when it is larger than a record may be."""
+        body = {"t": kind, "at": round(time.time() if at is None else at, 3), **limits.fit(fields)}
         payload = json.dumps(body, separators=(",", ":"), default=str).encode()
         if len(payload) > records.MAX_PAYLOAD:
             self._warn(
                 f"a {kind} of {len(payload) >> 20} MiB is larger than a record may be and was left out"
             )
             self.dropped += 1
-            return
+            return False
         whole = records.frame(records.EVENT, payload)
         self._append(lambda segment: whole)
+        return True
 
     def forked(self) -> None:
         """In a forked child: leave the parent's stream alone and begin one of our own on the next record."""

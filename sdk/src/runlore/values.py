@@ -6,6 +6,8 @@ from typing import Any
 
 MAX_TEXT = 1024 * 1024
 MAX_NAME = 250
+# What is longer is content, and no param.
+MAX_PLAIN = 20_000
 MAX_DEPTH = 12
 
 
@@ -39,12 +41,12 @@ def number(value: Any) -> float | None:
         return None
 
 
-def text(value: Any) -> str | None:
+def text(value: Any, longest: int = MAX_TEXT) -> str | None:
     """The text to keep of a value that is no number; None when it is neither."""
     if isinstance(value, str):
         # A half of a surrogate pair cannot be sent.
         whole = value.encode("utf-8", "replace").decode()
-        return whole if len(whole) <= MAX_TEXT else whole[: MAX_TEXT - 1] + "…"
+        return whole if len(whole) <= longest else whole[: longest - 1] + "…"
     if value.__class__.__name__.startswith("str") and hasattr(value, "item"):
         return str(value)
     return None
@@ -57,7 +59,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, str):
-        return text(value)
+        return text(value, MAX_PLAIN)
     if depth > MAX_DEPTH:
         return _shown(value)
     if isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from typing import Any
 from runlore import fingerprints, records
 from runlore.records import EVENT, Record, Segment
 
-Emit = Callable[[str, dict[str, Any]], None]
+Emit = Callable[[str, dict[str, Any]], object]
 
 # (resource, series, its limit, share of the limit that is worth a word)
 LIMITS = (
