@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.ask import Answer, Finding, distinct
+from bot.ask import Answer, Finding, distinct, got_better
 from bot.better import Judgement, judge
 from bot.blocks import (
     Block,
@@ -42,6 +42,13 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
     if answer.silent and first == 0:
         rows = [run_text(run, judge(run)) for run in answer.silent[:SHOWN]]
         blocks.append(section("\n".join(["Runs that match by their own words:", *rows])))
+    if answer.left_out and first == 0:
+        others = (
+            "got worse, failed or were dropped"
+            if answer.question.outcome == "good"
+            else "got better or were kept"
+        )
+        blocks.append(context(f"Left out: {count(answer.left_out, 'note')} whose runs {others}."))
     left = len(answer.found) - first - SHOWN
     if left > 0:
         blocks.append(context(f"{count(left, 'more note')} come close."))
@@ -117,16 +124,12 @@ def outcomes(answer: Answer, runs: Sequence[RunView]) -> str:
         for run, judgement in zip(finding.runs, finding.judgements, strict=True)
     }
     judged = {run.id: judged.get(run.id) or judge(run) for run in runs}
-    better = sum(_better(judgement) is True for judgement in judged.values())
-    worse = sum(_better(judgement) is False for judgement in judged.values())
+    better = sum(got_better(judgement) is True for judgement in judged.values())
+    worse = sum(got_better(judgement) is False for judgement in judged.values())
     parts = [f"{better} got better" if better else "", f"{worse} worse" if better and worse else ""]
     if worse and not better:
         parts = [f"{worse} got worse"]
     return ", ".join(part for part in parts if part)
-
-
-def _better(judgement: Judgement) -> bool | None:
-    return next((against.better for against in judgement.against if against.better is not None), None)
 
 
 def verdicts(runs: Sequence[RunView]) -> str:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from bot import figures
 from bot.better import Judgement, judge
-from bot.question import Known, Question, may_name_numbers, read_question
+from bot.question import VERSION, Known, Outcome, Question, may_name_numbers, read_question
 from bot.retrieval import Ranked, Ranking, retrieve, scope_of, without_conditions
 from bot.sight import Sight
 from bot.subject import subject_of, with_subject
@@ -74,6 +74,7 @@ class Answer:
     asked_at: datetime
     whom: Sequence[Whom] = ()
     silent: Sequence[RunView] = ()  # runs that match by their own words, beside those of `found`
+    left_out: int = 0  # notes whose runs ended otherwise than asked for
     subject: str = ""  # what is asked for, where that is a name and little more
     trying: bool = False  # it is asked who tried it
     ranked: Sequence[int] = ()  # ids of all notes looked at, best first, however far
@@ -104,12 +105,12 @@ class Answer:
         return [run for run in self.runs if run.id in had | silent]
 
 
-@figures.ASK.time()
 def distinct(people: Iterable[PersonView | None]) -> list[PersonView]:
     """Each person once, in order."""
     return list({person.id or person.name: person for person in people if person}.values())
 
 
+@figures.ASK.time()
 def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, now: datetime) -> Answer:
     """Answer a question from what the asker may see."""
     question = question.replace("\0", " ")[:LONGEST]
@@ -119,10 +120,15 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
     near: Sequence[Ranked] = ()
     subject = subject_of(asked.topic, ranking, text=question)
     found = with_subject(session, gather(session, close[:MOST_FOUND], ranking, asker), ranking, subject)
-    told = {run.id for finding in found for run in finding.runs}
+    left = [finding for finding in found if contradicted(finding, asked.outcome)]
+    found = [finding for finding in found if finding not in left]
+    told = {run.id for finding in (*found, *left) for run in finding.runs}
     silent = [run for run in silent_runs(session, asked, ranking, asker) if run.id not in told]
-    if not close and not silent:
+    if asked.outcome:
+        silent = [run for run in silent if ended_well(run, judge(run)) in (None, asked.outcome == "good")]
+    if not found and not silent:
         near = ranking.notes[:NEIGHBOURS]
+        left = []
         if not near and asked.narrowed:
             wider = without_conditions(asked)
             near = retrieve(session, embedder, wider, scope_of(wider, asker)).notes[:NEIGHBOURS]
@@ -130,6 +136,7 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
         question=asked,
         found=by_person(found),
         silent=silent,
+        left_out=len(left),
         subject=subject.words if subject else "",
         trying=subject is not None and subject.trying,
         near=gather(session, near, ranking, asker),
@@ -137,8 +144,31 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
         since=_oldest(session, asker),
         asked_at=now,
         ranked=[note.note_id for note in ranking.notes],
-        whom=() if close or silent else _whom_to_ask(session, asker),
+        whom=() if found or silent else _whom_to_ask(session, asker),
     )
+
+
+def contradicted(finding: Finding, outcome: Outcome | None) -> bool:
+    """Whether all that is logged about a note's runs speaks against the outcome asked for; a note alone never does."""
+    ended = {
+        ended_well(run, judgement) for run, judgement in zip(finding.runs, finding.judgements, strict=True)
+    }
+    return outcome is not None and ended == {outcome != "good"}
+
+
+def ended_well(run: RunView, judgement: Judgement) -> bool | None:
+    """What people tapped, else how it ended, else whether its metric got better; None where nothing tells."""
+    choices = set(run.verdicts.values()) & {"keep", "drop"}
+    if len(choices) == 1:
+        return choices == {"keep"}
+    if run.state in ("failed", "killed"):
+        return False
+    return got_better(judgement)
+
+
+def got_better(judgement: Judgement) -> bool | None:
+    """Against the first run that it can be measured by."""
+    return next((against.better for against in judgement.against if against.better is not None), None)
 
 
 def by_person(found: Sequence[Finding]) -> list[Finding]:
@@ -177,7 +207,8 @@ def silent_runs(session: Session, asked: Question, ranking: Ranking, asker: Sigh
 
 def about_runs(asked: Question) -> bool:
     """Whether the question puts a condition that only a run can meet."""
-    return bool(asked.states or asked.tags or asked.domains or asked.verdict or asked.params or asked.metrics)
+    of_run = asked.states or asked.tags or asked.domains or asked.datasets or asked.versions
+    return bool(of_run or asked.verdict or asked.params or asked.metrics)
 
 
 def known_names(session: Session, question: str, asker: Sight) -> Known:
@@ -203,6 +234,10 @@ def known_names(session: Session, question: str, asker: Sight) -> Known:
         params=search_names.params(session, phrases, asker.project_ids) if numbers else {},
         metrics=search_names.metrics(session, phrases, asker.project_ids) if numbers else {},
         tags=search_names.tags(session, phrases, asker.project_ids) if numbers else {},
+        datasets=search_names.datasets(session, phrases, asker.project_ids)
+        if "data" in question.lower()
+        else {},
+        versions=search_names.versions(session, VERSION.findall(question.lower()), asker.project_ids),
         asker_id=asker.person_id,
     )
 

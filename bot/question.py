@@ -23,6 +23,8 @@ class Known:
     )  # also by the last part of a nested name
     metrics: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    versions: Sequence[str] = ()  # beginnings of commits and fingerprints
     asker_id: int | None = None
 
 
@@ -39,6 +41,8 @@ class Question:
     states: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
     verdict: Literal["keep", "drop"] | None = None
     outcome: Outcome | None = None
     params: tuple[Bound, ...] = ()
@@ -50,7 +54,7 @@ class Question:
         """Whether any condition leaves something out."""
         return bool(
             self.people or self.project_ids or self.since or self.until or self.states or self.tags
-            or self.domains or self.verdict or self.params or self.metrics
+            or self.domains or self.datasets or self.versions or self.verdict or self.params or self.metrics
         )  # fmt: skip
 
 
@@ -85,8 +89,8 @@ _VERDICTS: tuple[tuple[str, Literal["keep", "drop"]], ...] = (
     ),
 )
 _BAD = re.compile(
-    r"\b(?:negative results?|fail(?:ed|s|ure|ures)?|did(?:n't| not) (?:work|help|improve|pan out)|(?:not|no) (?:help|work|gain|luck)"
-    r"|dead ends?|made (?:it|things) worse|unsuccessful\w*|hurt|regress\w*)\b",
+    r"\b(?:negative results?|(?:what|which|that|who) failed|failed (?:attempts?|ideas?|experiments?|tries)|did(?:n't| not) (?:work|help|improve|pan out)|(?:not|no) (?:help|work|gain|luck)"
+    r"|dead ends?|made (?:it|things) worse|unsuccessful\w*|(?:what|which|that) (?:hurt|regressed))\b",
     re.IGNORECASE,
 )
 _GOOD = re.compile(
@@ -103,7 +107,19 @@ def may_name_numbers(text: str) -> bool:
 def read_question(text: str, known: Known, *, now: datetime) -> Question:
     """Take the conditions out of a question, one kind after the other."""
     question = Question(text=text, topic=text)
-    for take in (_bounds, _times, _people, _projects, _domains, _tags, _states, _verdict):
+    for take in (
+        _bounds,
+        _times,
+        _people,
+        _projects,
+        _domains,
+        _datasets,
+        _versions,
+        _files,
+        _tags,
+        _states,
+        _verdict,
+    ):
         question = take(question, known, now)
     outcome: Outcome | None = "bad" if _BAD.search(text) else "good" if _GOOD.search(text) else None
     return replace(question, outcome=outcome, topic=" ".join(question.topic.split()).strip(" ,;:?") or text)
@@ -218,6 +234,55 @@ def _domains(question: Question, known: Known, now: datetime) -> Question:
         said = (*question.said, f"in the domain {name}")
         return replace(question, domains=(name,), topic=_cut(question, found), said=said)
     return question
+
+
+_ON_DATA = r"(?:\b(?:on|with|using|from|of|read|reading)\s+)?(?:\bthe\s+)?"
+
+
+def _datasets(question: Question, known: Known, now: datetime) -> Question:
+    """Data is a condition where it is said to be data: "on the dataset faces", "faces data"; else it may be the topic."""
+    for name in sorted(known.datasets, key=len, reverse=True):
+        own = re.escape(name)
+        pattern = (
+            rf"{_ON_DATA}(?:\bdata\s?set\s+{own}(?![\w-])|(?<![\w-]){own}\s+(?:data\s?set|data)(?![\w-]))"
+        )
+        if found := re.search(pattern, question.topic, re.IGNORECASE):
+            return replace(
+                question,
+                datasets=(*question.datasets, known.datasets[name]),
+                topic=_cut(question, found),
+                said=(*question.said, f"on the data {name}"),
+            )
+    return question
+
+
+VERSION = re.compile(r"(?<![\w.-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,64}(?![\w-]|\.\w)")
+"""How a commit or a fingerprint is named: by its first digits, and no word nor number is made like them."""
+
+
+def _versions(question: Question, known: Known, now: datetime) -> Question:
+    """Of the commit 3fa92b1: runs of that code or on that data."""
+    lead = r"(?:\b(?:of|at|on|from|with)\s+)?(?:\bthe\s+)?(?:\b(?:commit|code|version|data|dataset|fingerprint)\s+)*"
+    for begins in known.versions:
+        if found := re.search(rf"{lead}(?<![\w.-]){begins}(?![\w-])", question.topic, re.IGNORECASE):
+            question = replace(
+                question,
+                versions=(*question.versions, begins),
+                topic=_cut(question, found),
+                said=(*question.said, f"of version {begins}"),
+            )
+    return question
+
+
+def _files(question: Question, known: Known, now: datetime) -> Question:
+    """Who changed train.py, what ran on the branch x: runs hold these names among their words, but not how one asks."""
+    topic = re.sub(
+        r"\b(?:chang|touch|edit|modif|patch)\w*\s+(?=(?:the\s+file\s+)?[\w./-]+\.[A-Za-z]\w*)|\b(?:on|from|of)\s+(?:the\s+)?branch\s+(?=\S)",
+        " ",
+        question.topic,
+        flags=re.IGNORECASE,
+    )
+    return replace(question, topic=topic)
 
 
 def _states(question: Question, known: Known, now: datetime) -> Question:

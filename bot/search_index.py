@@ -1,5 +1,6 @@
 """Makes notes findable: by their words and those of their author, project and runs, and by their meaning."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +12,22 @@ from nlp.terms import terms
 from nlp.values import Embedder
 from storage import run_search, search
 from storage.memory import Note, NoteRun
-from storage.tables import CodeVersion, MetricSummary, Param, Person, Project, Run, Tag
+from storage.tables import (
+    CodeVersion,
+    DatasetVersion,
+    MetricSummary,
+    Param,
+    Person,
+    Project,
+    Run,
+    RunDataset,
+    Tag,
+)
 
 OFF: tuple[Any, ...] = (None, False, 0, "", "none", "None", "null", "false", "False", "off", [], {})
 """Values of params that say that something was not used: whoever asks for dropout means no run with dropout 0."""
+MOST_FILES = 50
+_FILE = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
 MOST_RUNS = 5  # a note naming a whole sweep is found by a few of its runs
 
 
@@ -34,7 +47,7 @@ def index(session: Session, note_ids: Sequence[int]) -> None:
 
 
 def index_runs(session: Session, run_ids: Sequence[int]) -> None:
-    """Make runs findable by name, intent, group, tags, params, metrics, entry point and the commit's subject."""
+    """Make runs findable by name, intent, group, tags, params, metrics, data, code and the commit's subject."""
     details = _details(session, run_ids)
     query = (
         select(Run, Project.name, Person.name, CodeVersion.subject)
@@ -71,7 +84,7 @@ def documents(session: Session, notes: Sequence[Note]) -> list[str]:
 def surroundings(
     session: Session, note_ids: Sequence[int], *, numbers: bool = True
 ) -> Mapping[int, list[str]]:
-    """Words around each note: project, author, runs; with `numbers` also their tags, params and metrics."""
+    """Words around each note: project, author, runs; with `numbers` also their tags, params, metrics, data and code."""
     found: dict[int, list[str]] = defaultdict(list)
     named = (
         select(Note.id, Project.name, Person.name)
@@ -108,6 +121,21 @@ def _details(session: Session, run_ids: Sequence[int]) -> Mapping[int, list[str]
     ):
         if value not in OFF:
             found[run_id].append(f"{name} {_short(value)}")
+    read = (
+        select(RunDataset.run_id, DatasetVersion.name)
+        .join(DatasetVersion, col(DatasetVersion.id) == col(RunDataset.dataset_id))
+        .where(col(RunDataset.run_id).in_(run_ids))
+    )
+    code = (
+        select(Run.id, CodeVersion.branch, CodeVersion.diff)
+        .join(CodeVersion, col(CodeVersion.id) == col(Run.code_id))
+        .where(col(Run.id).in_(run_ids))
+    )
+    for run_id, name in session.exec(read):
+        found[run_id].append(name)
+    for number, branch, diff in session.exec(code):
+        files = _FILE.findall(diff or "")[:MOST_FILES]
+        found[number or 0] += [branch or "", *files]
     for table in (MetricSummary, Tag):
         for run_id, name in session.exec(
             select(table.run_id, table.name).where(col(table.run_id).in_(run_ids))

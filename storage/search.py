@@ -292,6 +292,8 @@ def _narrowed(scope: Scope) -> bool:
         or scope.states
         or scope.tags
         or scope.domains
+        or scope.datasets
+        or scope.versions
         or scope.verdict
         or scope.params
         or scope.metrics

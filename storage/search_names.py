@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from storage.tables import MetricSummary, Param, Run, Tag
+from storage.search_scope import of_version
+from storage.tables import DatasetVersion, MetricSummary, Param, Run, Tag
 
 Projects = Collection[int] | None
 """Ids of the projects that may be seen; None for all."""
@@ -25,6 +26,26 @@ def metrics(session: Session, said: Collection[str], projects: Projects) -> Mapp
 def tags(session: Session, said: Collection[str], projects: Projects) -> Mapping[str, str]:
     """Lower-case tag -> the tag."""
     return {name: full[0] for name, full in _matching(session, Tag, said, projects).items()}
+
+
+def datasets(session: Session, said: Collection[str], projects: Projects) -> Mapping[str, str]:
+    """Lower-case name of data -> its name."""
+    query = select(DatasetVersion.name).where(func.lower(DatasetVersion.name).in_(said)).distinct()
+    if projects is not None:
+        query = query.where(col(DatasetVersion.project_id).in_(projects))
+    return {name.lower(): name for name in session.exec(query)}
+
+
+def versions(session: Session, said: Collection[str], projects: Projects) -> list[str]:
+    """Those of these beginnings that a commit or data of a run in sight has."""
+    found = []
+    for begins in sorted(said):
+        query = select(Run.id).where(of_version(begins))
+        if projects is not None:
+            query = query.where(col(Run.project_id).in_(projects), Run.visibility == "project")
+        if session.exec(query.limit(1)).first() is not None:
+            found.append(begins)
+    return found
 
 
 Names = type[Param] | type[MetricSummary] | type[Tag]

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from storage.memory import Note, NoteRun
 from storage.run_list import domain_is
-from storage.tables import MetricSummary, Param, Run, Tag, Verdict
+from storage.tables import CodeVersion, DatasetVersion, MetricSummary, Param, Run, RunDataset, Tag, Verdict
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of imported notes that tell none: no period asked for ever holds it."""
@@ -40,6 +40,8 @@ class Scope:
     states: Sequence[str] = ()
     tags: Sequence[str] = ()
     domains: Sequence[str] = ()
+    datasets: Sequence[str] = ()  # names of data that the run read
+    versions: Sequence[str] = ()  # how a commit or a fingerprint of data begins, in lower case
     verdict: Literal["keep", "drop"] | None = None
     params: Sequence[Bound] = ()
     metrics: Sequence[Bound] = ()
@@ -94,6 +96,9 @@ def run_conditions(scope: Scope) -> list[ColumnElement[bool]]:
     for name in scope.tags:
         found.append(_has(Tag, col(Tag.name) == name))
     found += [domain_is(domain) for domain in scope.domains]
+    for name in scope.datasets:
+        found.append(read_data(func.lower(col(DatasetVersion.name)) == name.lower()))
+    found += [of_version(begins) for begins in scope.versions]
     if scope.verdict:
         found.append(_has(Verdict, col(Verdict.choice) == scope.verdict))
     for bound in scope.params:
@@ -101,6 +106,21 @@ def run_conditions(scope: Scope) -> list[ColumnElement[bool]]:
     for bound in scope.metrics:
         found.append(_has(MetricSummary, col(MetricSummary.name).in_(bound.names), *_metric_bound(bound)))
     return found
+
+
+def read_data(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The run read data for which this holds."""
+    joined = col(RunDataset.dataset_id) == col(DatasetVersion.id)
+    return exists().where(col(RunDataset.run_id) == col(Run.id), joined, condition)
+
+
+def of_version(begins: str) -> ColumnElement[bool]:
+    """The run's commit, or the fingerprint of data that it read, begins so."""
+    code = exists().where(
+        col(CodeVersion.id) == col(Run.code_id), col(CodeVersion.commit).startswith(begins, autoescape=True)
+    )
+    digits = func.split_part(DatasetVersion.fingerprint, ":", -1)  # "sha256:3fa9…"
+    return or_(code, read_data(digits.startswith(begins, autoescape=True)))
 
 
 def _of_run(scope: Scope, condition: ColumnElement[bool]) -> ColumnElement[bool]:

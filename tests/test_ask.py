@@ -7,13 +7,14 @@ import pytest
 from memory_of_a_team import NOW, Team, WordEmbedder
 from sqlmodel import Session
 
+from bot import search_index
 from bot.answer_messages import answer_message
 from bot.ask import Answer, ask
 from bot.search_index import embed_waiting
 from bot.sight import Sight, audience_sight, operator_sight, person_sight
 from bot.values import Message
 from storage.memory import RationaleItem
-from storage.tables import Verdict
+from storage.tables import CodeVersion, DatasetVersion, Run, RunDataset, Verdict
 
 EMBEDDER = WordEmbedder()
 
@@ -252,6 +253,102 @@ def test_a_domain_narrows(session: Session, team: Team, marked: dict[str, Any]) 
     found = answer(session, "who has tried label smoothing in the speech domain?")
     assert [f.note.author.name for f in found.found if f.note.author] == ["ben"]
     assert answer_message(found).text.endswith("(in the domain speech)")
+
+
+class Versions:
+    """Three runs, each of other code and data, and one that nobody else may see."""
+
+    def __init__(self, session: Session, team: Team) -> None:
+        self.team, self.project, self.ana = team, team.project("vision"), team.person("ana")
+        team.filler(self.project, self.ana)
+        diff = "--- a/train/loss.py\n+++ b/train/loss.py\n@@ -1 +1 @@\n-x\n+y\n"
+        rows = [
+            ("3fa92b1c0ffee", "warm-start", diff),
+            ("3fb00000aaaa1", "main", None),
+            ("3fa92b1c0ffee", None, None),
+        ]
+        self.runs = []
+        for place, (commit, branch, changed) in enumerate(rows):
+            code = CodeVersion(fingerprint=f"c{place}", commit=commit, branch=branch, diff=changed)
+            data = DatasetVersion(
+                project_id=self.project.id or 0, name=("Faces", "birds", "secrets")[place],
+                fingerprint=f"sha256:{place}beef{place}777", first_seen_at=NOW,
+            )  # fmt: skip
+            session.add_all([code, data])
+            session.flush()
+            run = team.run(
+                self.project, self.ana, code_id=code.id, visibility="me" if place == 2 else "project"
+            )
+            session.add(RunDataset(run_id=run.id or 0, dataset_id=data.id or 0))
+            session.flush()
+            search_index.index_runs(session, [run.id or 0])
+            self.runs.append(run.id or 0)
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("which runs are of commit 3fa92b1?", [0]),  # the private one of the same commit stays out
+        ("runs of 3fb0000?", [1]),
+        ("runs on the dataset faces", [0]),
+        ("what ran on 1beef1?", [1]),
+        ("who changed loss.py?", [0]),
+        ("who changed train/loss.py?", [0]),
+        ("who changed model.py?", []),
+        ("what ran on the branch warm-start?", [0]),
+        ("runs of 3fc00000?", []),
+        ("runs on the dataset secrets", []),
+    ],
+)
+def test_runs_are_found_by_code_and_data(
+    session: Session, team: Team, question: str, found: list[int]
+) -> None:
+    versions = Versions(session, team)
+    sight = Sight(project_ids=frozenset({versions.project.id or 0}))
+    assert [run.id for run in answer(session, question, sight).silent] == [versions.runs[at] for at in found]
+
+
+def test_notes_are_narrowed_by_code_and_data(session: Session, team: Team) -> None:
+    versions = Versions(session, team)
+    first, second = (session.get_one(Run, run_id) for run_id in versions.runs[:2])
+    kept = team.note(versions.project, versions.ana, "Label smoothing 0.1.", first)
+    team.note(versions.project, versions.ana, "Label smoothing 0.2.", second)
+    for question in ("who tried label smoothing at 3fa92b1?", "who tried label smoothing on the faces data?"):
+        assert [one.note.id for one in answer(session, question).found] == [kept.id]
+    asked = answer(session, "who tried label smoothing?")
+    assert len(asked.found) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "numbers", "left_out"),
+    [
+        ("what worked with label smoothing?", {"better", "silent", "kept"}, 3),
+        ("what did not work with label smoothing?", {"worse", "silent", "dropped", "failed"}, 2),
+        ("did label smoothing help?", {"better", "worse", "silent", "kept", "dropped", "failed"}, 0),
+        ("who kept label smoothing?", {"kept"}, 0),
+        ("who dropped label smoothing?", {"dropped"}, 0),
+    ],
+)
+def test_an_outcome_leaves_out_only_what_is_logged_or_tapped_otherwise(
+    session: Session, team: Team, question: str, numbers: set[str], left_out: int
+) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    base = team.run(project, ana, metrics={"val_acc": 0.90})
+    values: dict[str, dict[str, Any]] = {
+        "better": {"metrics": {"val_acc": 0.95}}, "worse": {"metrics": {"val_acc": 0.80}}, "silent": {},
+        "kept": {}, "dropped": {"metrics": {"val_acc": 0.96}}, "failed": {"state": "failed"},
+    }  # fmt: skip
+    for name, one in values.items():
+        run = team.run(project, ana, parent_id=base.id, **one)
+        team.note(project, ana, f"Label smoothing, the {name} one.", run)
+        if choice := {"kept": "keep", "dropped": "drop"}.get(name):
+            session.add(Verdict(run_id=run.id or 0, person_id=ana.id or 0, choice=choice, at=NOW))
+            session.flush()
+    found = answer(session, question)
+    assert {one.note.text.split()[-2] for one in found.found} == numbers
+    assert found.left_out == left_out
+    assert ("Left out: " in shown(answer_message(found))) is (left_out > 0)
 
 
 def test_more_findings_wait_behind_a_button(session: Session, team: Team) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.question import Known, Question, read_question
+from bot.question import VERSION, Known, Question, read_question
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KNOWN = Known(
@@ -13,6 +13,8 @@ KNOWN = Known(
     params={"lr": ["optimizer.lr"], "optimizer": ["optimizer"]},
     metrics={"val_acc": ["val_acc"], "val_loss": ["val/val_loss"]},
     tags={"baseline": "Baseline"},
+    datasets={"faces": "Faces"},
+    versions=("3fa92b1",),
     asker_id=9,
 )
 
@@ -126,3 +128,64 @@ def test_outcomes_are_read_but_leave_nothing_out() -> None:
 
 def test_tags() -> None:
     assert read("dropout tagged baseline").tags == ("Baseline",)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("what worked with dropout?", "good"),
+        ("which failed attempts at dropout were there?", "bad"),
+        ("what hurt the loss?", "bad"),
+        ("did dropout hurt?", None),  # both answers are asked for
+        ("did dropout help?", None),
+        ("who fixed the failure of the scheduler?", None),
+    ],
+)
+def test_an_outcome_is_asked_for_only_where_one_kind_is(text: str, outcome: str | None) -> None:
+    assert read(text).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("text", "datasets"),
+    [
+        ("dropout on the dataset faces", ("Faces",)),
+        ("who ran dropout with Faces data?", ("Faces",)),
+        ("who tried to recognise faces?", ()),
+        ("dropout on the dataset surfaces", ()),
+        ("faces dataset-free training", ()),
+    ],
+)
+def test_data_is_a_condition_only_where_it_is_said_to_be_one(text: str, datasets: tuple[str, ...]) -> None:
+    assert read(text).datasets == datasets
+
+
+@pytest.mark.parametrize(
+    ("text", "versions"),
+    [
+        ("what came out of commit 3fa92b1?", ("3fa92b1",)),
+        ("runs at 3FA92B1 with dropout", ("3fa92b1",)),
+        ("runs of 3fa92b1c", ()),  # another beginning, which nothing here has
+        ("model-3fa92b1 with dropout", ()),
+    ],
+)
+def test_a_version_is_named_by_its_first_digits(text: str, versions: tuple[str, ...]) -> None:
+    assert read(text).versions == versions
+
+
+@pytest.mark.parametrize(
+    "word", ["facade", "3e4", "123456", "abc12", "train.1a2b3c", "1a2b3c.py", "v1a2b3c-x"]
+)
+def test_words_and_numbers_are_no_version(word: str) -> None:
+    assert VERSION.findall(word) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("who changed train/loss.py?", "who train/loss.py"),
+        ("what ran on the branch warm-start?", "what ran warm-start"),
+        ("who changed the warmup?", "who changed the warmup"),
+    ],
+)
+def test_how_one_asks_for_files_and_branches_is_no_topic(text: str, topic: str) -> None:
+    assert read(text).topic == topic
