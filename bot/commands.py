@@ -1,9 +1,11 @@
 """The commands: one grammar for `/runs` in channels, mentions in threads and direct messages; each answers with a message."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from bot import (
@@ -46,6 +48,8 @@ from storage.memory import Channel, Note, NoteRun, Thread
 from storage.run_list import page_of_runs
 from storage.tables import Link, Person, Project, Run
 
+log = logging.getLogger(__name__)
+
 TAIL_LINES = 30
 
 
@@ -83,7 +87,7 @@ def answer(
     )
     try:
         command = parse(text, here=_ref(session, asking) if here else None)
-        return HANDLERS[command.name](asking, command)
+        return _handle(asking, command)
     except GrammarError as error:
         return wrong_command(error)
     except RunNotFound as error:
@@ -94,6 +98,20 @@ def answer(
         raise
     except RunloreError as error:
         return Message(text=escape(str(error)))
+
+
+def _handle(asking: Asking, command: Command) -> Message:
+    """What only reads is read from the replica; who may see it was decided on the primary, which also helps out."""
+    handler, database = HANDLERS[command.name], asking.services.database
+    reads = command.name in READING and "file" not in command.options
+    if not (reads and database.has_replica):
+        return handler(asking, command)
+    try:
+        with database.read_session() as reading:
+            return handler(replace(asking, session=reading), command)
+    except OperationalError:  # it went, or took back what was being read
+        log.warning("replica_failed", extra={"command": command.name})
+        return handler(asking, command)
 
 
 def _ref(session: Session, asking: Asking) -> str | None:
@@ -319,6 +337,7 @@ def _mute(asking: Asking, command: Command) -> Message:
 
 
 Handler = Callable[[Asking, Command], Message]
+READING = {"list", "show", "compare", "who", "search", "now", "logs", "best", "tree"}
 HANDLERS: Mapping[str, Handler] = {
     "list": _list,
     "show": _show,

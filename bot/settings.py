@@ -20,7 +20,8 @@ class Settings(BaseSettings):
         default=None, description="postgresql://… of a team's own server; unset: embedded."
     )
     database_read_url: str | None = Field(
-        default=None, description="A read replica for lists, search and digests."
+        default=None,
+        description="A read replica for what only reads: the API, exports, and commands like list, show and who.",
     )
 
     host: str = Field(default="127.0.0.1", description="Address the HTTP API listens on.")

@@ -1,7 +1,8 @@
 """The database: sessions, the schema's migrations and the months' partitions."""
 
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +17,12 @@ from sqlmodel import Session
 
 from storage.patience import connect
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 10.0  # seconds a new connection waits for a server that restarts
+AWAY = 15.0  # seconds that a replica which was not there is left alone
+# Of a replica's connections: what hangs is no better than what is gone, for there is the primary.
+REPLICA = {"connect_timeout": 3, "tcp_user_timeout": 5_000}
 PARTITIONED = ("metric_chunk", "log_chunk")
 MONTHS_AHEAD = 2
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -31,7 +37,7 @@ PARTITION_LOCK = 7_208_002
 
 
 class Database:
-    """Sessions on PostgreSQL; queries that only read may go to a replica (`read_url`)."""
+    """Sessions on PostgreSQL; queries that only read go to a replica (`read_url`) where there is one and it answers."""
 
     def __init__(
         self, url: str, read_url: str | None = None, *, pool_size: int = 10, patience: float = PATIENCE
@@ -39,10 +45,11 @@ class Database:
         self.url = sqlalchemy_url(url)
         self.engine = _engine(self.url, pool_size=pool_size, patience=patience)
         self.read_engine = (
-            _engine(sqlalchemy_url(read_url), pool_size=pool_size, patience=patience)
+            _engine(sqlalchemy_url(read_url), pool_size=pool_size, patience=0, connect_args=REPLICA)
             if read_url
             else self.engine
         )
+        self._away_until = 0.0
 
     @property
     def dsn(self) -> str:
@@ -55,20 +62,40 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @property
+    def has_replica(self) -> bool:
+        """Reading may see what was true a moment ago, and may be refused where the primary would not."""
+        return self.read_engine is not self.engine
+
     @contextmanager
     def read_session(self) -> Iterator[Session]:
         """A transaction that cannot write, on the replica where there is one."""
-        with Session(self.read_engine, expire_on_commit=False) as session, session.begin():
-            session.connection(execution_options={"postgresql_readonly": True})
+        with self._reading(postgresql_readonly=True) as session:
             yield session
+            session.commit()
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         """A transaction that cannot write and sees one moment throughout, however long it takes."""
-        with Session(self.read_engine, expire_on_commit=False) as session, session.begin():
-            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-            session.connection(execution_options=options)
+        with self._reading(isolation_level="REPEATABLE READ", postgresql_readonly=True) as session:
             yield session
+            session.commit()
+
+    def _reading(self, **options: Any) -> Session:  # noqa: ANN401  SQLAlchemy's own
+        """A begun transaction on the replica, or on the primary while the replica is not to be reached."""
+        if self.has_replica and time.monotonic() >= self._away_until:
+            session = Session(self.read_engine, expire_on_commit=False)
+            try:
+                session.connection(execution_options=options)
+            except OperationalError:
+                session.close()
+                self._away_until = time.monotonic() + AWAY
+                log.warning("replica_not_reached")
+            else:
+                return session
+        session = Session(self.engine, expire_on_commit=False)
+        session.connection(execution_options=options)
+        return session
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -211,9 +238,12 @@ def _month_after(first: date) -> date:
     return date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
-def _engine(url: str, *, pool_size: int, patience: float) -> Engine:
+def _engine(
+    url: str, *, pool_size: int, patience: float, connect_args: Mapping[str, int] | None = None
+) -> Engine:
     engine = create_engine(
         url,
+        connect_args=dict(connect_args or {}),
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=2 * pool_size,

@@ -13,11 +13,9 @@ import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from databases import fresh_database
 from patience import stretched
 
 from storage.database import MIGRATIONS, PARTITIONED, conninfo, migrate
-from storage.embedded import EmbeddedPostgres
 from storage.embedded_process import wait_for
 
 FROZEN = (
@@ -47,12 +45,6 @@ def revisions(scripts: Path = MIGRATIONS) -> list[str]:
     config = Config()
     config.set_main_option("script_location", str(scripts))
     return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
-
-
-@pytest.fixture
-def blank(postgres: EmbeddedPostgres) -> Iterator[str]:
-    with fresh_database(postgres, template="template0") as url:
-        yield url
 
 
 @pytest.fixture
@@ -154,10 +146,10 @@ def going_on(url: str, act: Callable[[psycopg.Connection], None]) -> Iterator[Ca
 
 @pytest.mark.parametrize("revision", revisions())
 def test_every_released_schema_comes_to_the_newest_while_its_release_reads_and_writes(
-    blank: str, revision: str
+    empty_database_url: str, revision: str
 ) -> None:
-    fill(blank, revision)
-    with connected(blank) as connection:
+    fill(empty_database_url, revision)
+    with connected(empty_database_url) as connection:
         known = columns(connection)
         before = held(connection, known)
         # The test can fail: there is much to lose.
@@ -169,8 +161,8 @@ def test_every_released_schema_comes_to_the_newest_while_its_release_reads_and_w
             write_all_again(old, known)
             assert held(old, known) == before
 
-        with going_on(blank, work) as one_more_round:
-            migrate(blank)
+        with going_on(empty_database_url, work) as one_more_round:
+            migrate(empty_database_url)
             one_more_round()
         assert held(connection, known) == before
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
