@@ -12,6 +12,7 @@ from sqlmodel import Session, col, delete, or_, select, update
 
 from bot import notes, runs, search_index
 from bot.errors import NotFound
+from storage import ingest_queries
 from storage.memory import (
     AnswerRating,
     Correction,
@@ -93,6 +94,7 @@ def _leave_runs(session: Session, person: Person, *, now: datetime) -> int:
     for run in owned:
         run.owner_id, run.intent, run.login, run.host = None, None, None, None
         if run.visibility == "me":
+            ingest_queries.bury(session, run.uid, now=now)
             _remove(session, run)
     for login in (person.name, *person.logins):
         session.execute(update(Run).where(col(Run.login) == login).values(login=None))

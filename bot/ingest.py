@@ -40,7 +40,12 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
     """Take in one batch; answers docs/wire.md's body, or only `next` when the batch is not the one expected."""
     now = services.now()
     project, is_new = _project(session, batch.project, who, now=now)
-    run, _ = rows.take_run(session, project, batch.run, name=batch.run, now=now)
+    try:
+        run, _ = rows.take_run(session, project, batch.run, name=batch.run, now=now)
+    except rows.RunDeleted as gone:
+        figures.BATCHES.labels(outcome="of a deleted run").inc()
+        told = f"the run was deleted on {gone.at:%d %b %Y}: what is reported of it is no longer kept"
+        return {"next": batch.first + batch.count, "errors": [{"seq": batch.first, "error": told}]}
     _may_write(session, run, who)
     stream = rows.lock_stream(session, batch.stream, run.id or 0)
     if stream.run_id != run.id:

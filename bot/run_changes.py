@@ -13,6 +13,7 @@ from bot.grammar import Command, GrammarError
 from bot.sight import Sight
 from bot.values import Message
 from bot.views import run_view
+from storage import ingest_queries
 from storage.memory import NoteRun, Thread
 from storage.run_queries import message_key
 from storage.tables import RUN_STATES, Project, Run, RunDataset, Verdict
@@ -93,6 +94,7 @@ def remove(session: Session, run: Run, *, now: datetime) -> str:
         session.execute(delete(table).where(col(table.run_id) == run_id))
     for chunks in ("metric_chunk", "log_chunk"):  # partitioned, so without a foreign key
         session.execute(text(f"DELETE FROM {chunks} WHERE run_id = :run"), {"run": run_id})  # noqa: S608  fixed names
+    ingest_queries.bury(session, run.uid, now=now)
     session.delete(run)
     session.flush()
     if project is not None:

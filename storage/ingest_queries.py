@@ -14,6 +14,7 @@ from sqlmodel import Session, SQLModel, col, delete, select
 from storage.tables import (
     CodeVersion,
     DatasetVersion,
+    DeletedRun,
     Environment,
     MetricSummary,
     Param,
@@ -23,6 +24,15 @@ from storage.tables import (
     Stream,
     Tag,
 )
+
+
+class RunDeleted(LookupError):
+    """A run of this id was deleted."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"deleted at {at:%Y-%m-%d}")
+        self.at = at
+
 
 NEAR = 0.75  # of difflib's ratio: "vison" is near "vision", "speech" is not
 
@@ -66,7 +76,7 @@ def find_named(session: Session, run: Run, name: str) -> Run | None:
 
 
 def take_run(session: Session, project: Project, uid: str, *, name: str, now: datetime) -> tuple[Run, bool]:
-    """The run of this id, else a new one with the project's next number; and whether it is new."""
+    """The run of this id, else a new one with the project's next number; and whether it is new. Raises RunDeleted."""
     if known := find_run(session, uid):
         return known, False
     # Numbers are given out one after the other; runs of the project can still be referred to meanwhile.
@@ -74,6 +84,8 @@ def take_run(session: Session, project: Project, uid: str, *, name: str, now: da
     session.exec(locked.execution_options(populate_existing=True)).one()
     if known := find_run(session, uid):  # made by another process while we waited
         return known, False
+    if gone := session.get(DeletedRun, _digest(uid)):
+        raise RunDeleted(gone.at)
     run = Run(
         uid=uid,
         project_id=project.id or 0,
@@ -100,6 +112,15 @@ def lock_stream(session: Session, stream_id: str, run_id: int) -> Stream:
         .on_conflict_do_nothing()
     )
     return session.exec(locked).one()
+
+
+def bury(session: Session, uid: str, *, now: datetime) -> None:
+    """Remember that a run was deleted."""
+    session.exec(insert(DeletedRun).values(digest=_digest(uid), at=now).on_conflict_do_nothing())
+
+
+def _digest(uid: str) -> str:
+    return hashlib.sha256(uid.encode()).hexdigest()
 
 
 def advance_stream(session: Session, stream: Stream, next_seq: int, *, clock_offset: float) -> None:

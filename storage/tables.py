@@ -363,6 +363,15 @@ class ApiToken(SQLModel, table=True):
     last_used_at: datetime | None = moment()
 
 
+class DeletedRun(SQLModel, table=True):
+    """A run that was deleted: a spool that still holds it must not bring it back."""
+
+    __tablename__ = "deleted_run"
+
+    digest: str = Field(primary_key=True)  # SHA-256 of its uid, which may name somebody
+    at: datetime = moment(optional=False)
+
+
 class JobCrash(SQLModel, table=True):
     """How often a worker died over a job: it is retried once, then given up."""
 

@@ -32,6 +32,7 @@ from storage.tables import (
     Artifact,
     CodeVersion,
     DatasetVersion,
+    DeletedRun,
     Environment,
     JobCrash,
     Like,
@@ -167,5 +168,6 @@ def _tell(session: Session, project: int, run: int, ana: Person, ben: Person) ->
             LoginRequest(device="a" * 64, code="ABCD", login="asilva", created_at=NOW, expires_at=NOW, person_id=ana.id),
             Bucket(name="post:C0VISION", tokens=1.0, filled_at=NOW),
             JobCrash(job_id=1),
+            DeletedRun(digest="f" * 64, at=NOW),
         ]
     )  # fmt: skip

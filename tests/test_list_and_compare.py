@@ -137,7 +137,7 @@ def test_a_run_is_renamed_and_restated_by_its_owner_alone(bot: RunningBot) -> No
 
 
 def test_a_run_is_deleted_by_its_owner_and_its_notes_stay_with_the_project(bot: RunningBot) -> None:
-    some_runs(bot, "pick-gone", 2)
+    _, gone = some_runs(bot, "pick-gone", 2)
     thread = bot.message(VISION, "pick-gone/2")["ts"]
     note = bot.workspace.reply(BEN, VISION, thread, "We keep it.")
     bot.settle()
@@ -148,6 +148,10 @@ def test_a_run_is_deleted_by_its_owner_and_its_notes_stay_with_the_project(bot: 
     bot.settle()
     answered(bot, ANA, "show pick-gone/2", "I find no run")
     answered(bot, ANA, "list project:pick-gone", "pick-gone/1")
+    late = bot.report("pick-gone", gone, {"t": "note", "text": "from an old spool"})
+    assert "deleted on" in late["errors"][0]["error"]
+    assert late["next"] > late["errors"][0]["seq"]  # taken, so that the spool can be let go
+    answered(bot, ANA, "show pick-gone/3", "I find no run")
     assert not any("pick-gone/2" in shown(one) for one in bot.workspace.messages(VISION))
     with bot.services.database.session() as session:
         kept = session.exec(select(Note).where(Note.ts == note)).one()
