@@ -10,7 +10,6 @@ from bot import (
     corrections,
     digest_status,
     files,
-    likes,
     log_files,
     logins,
     notes,
@@ -27,6 +26,7 @@ from bot.errors import NeedsModels, NotFound
 from bot.forms import compare_modal, parent_modal
 from bot.help_messages import help_message
 from bot.home_buttons import HOME_ACTIONS
+from bot.like_buttons import LIKE_ACTIONS
 from bot.log_messages import log_lines
 from bot.note_forms import edit_modal, note_modal
 from bot.note_messages import move_modal, read_pick
@@ -72,35 +72,6 @@ def _log_file(tap: Tap) -> None:
     log_files.share(tap.session, tap.services, run, channel=channel, thread_ts=thread_ts)
     if channel != tap.channel:
         tap.answer(Message(text="The output is in your messages with me."))
-
-
-def _like(tap: Tap) -> None:
-    run = tap.run()
-    likes.toggle(
-        tap.session, likes.Liked(person_id=tap.person.id or 0, run_id=run.id or 0, kind="run"), now=tap.now
-    )
-    runs.refresh(tap.session, run, now=tap.now)
-
-
-def _like_note(tap: Tap) -> None:
-    note = tap.note()
-    for run in notes.runs_of(tap.session, note.id or 0):
-        given = likes.Liked(
-            person_id=tap.person.id or 0, run_id=run.id or 0, kind="note", target=str(note.id)
-        )
-        told = likes.toggle(tap.session, given, now=tap.now)
-        tap.answer(Message(text="⭐ It will be in the report." if told else "It is no longer liked."))
-        return
-    raise NotFound("A note of the whole project is in its report anyway.")
-
-
-def _like_comparison(tap: Tap) -> None:
-    ids = [tap.run(int(one)).id or 0 for one in tap.value.split(",") if one.isdigit()]
-    given = likes.Liked(
-        person_id=tap.person.id or 0, run_id=ids[0], kind="chart", target=",".join(map(str, ids))
-    )
-    told = likes.toggle(tap.session, given, now=tap.now)
-    tap.answer(Message(text="⭐ These runs will be in the report." if told else "No longer liked."))
 
 
 def _decide(choice: str) -> Callable[[Tap], None]:
@@ -330,7 +301,6 @@ ACTIONS: Mapping[str, Callable[[Tap], None]] = {
     "run_note": _add_note,
     "run_logs": _logs,
     "run_log_file": _log_file,
-    "run_like": _like,
     "verdict_keep": _decide("keep"),
     "verdict_drop": _decide("drop"),
     "verdict_unsure": _decide("unsure"),
@@ -369,8 +339,7 @@ ACTIONS: Mapping[str, Callable[[Tap], None]] = {
     "project_move": _move_project,
     "project_new": _new_project,
     "sweep_compare": _compare_sweep,
-    "note_like": _like_note,
-    "compare_like": _like_comparison,
     **HOME_ACTIONS,
+    **LIKE_ACTIONS,
     **REPORT_ACTIONS,
 }

@@ -1,16 +1,19 @@
-"""Likes: a ⭐ on a run, a note or a picture; liked parts flow into the report."""
+"""Likes: a ⭐ on a run or any part of it; liked parts flow into the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from bot import note_files
+from bot.errors import NotFound
 from bot.threads import thread_at
+from bot.views import run_view
 from storage.memory import Note, NoteRun, Outbox
-from storage.tables import Like
+from storage.tables import Artifact, Like, Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,19 +47,10 @@ def toggle(session: Session, liked: Liked, *, now: datetime) -> bool:
 
 
 def at_message(session: Session, *, channel: str, ts: str, person_id: int) -> Liked | None:
-    """What a ⭐ on a message likes: the note it is, or the run it is about."""
-    noted = session.exec(
-        select(NoteRun.run_id, Note.id)
-        .join(Note, Note.id == NoteRun.note_id)  # type: ignore[arg-type]
-        .where(Note.channel_id == channel, Note.ts == ts)
-    ).first()
+    """What a ⭐ on a message likes: the note it is, else the run, metric, note or comparison that it shows."""
+    noted = session.exec(select(Note.id).where(Note.channel_id == channel, Note.ts == ts)).first()
     if noted is not None:
-        note = session.get(Note, noted[1])
-        if note is not None and not note.text and (images := note_files.images_of(session, note.id or 0)):
-            return Liked(
-                person_id=person_id, run_id=images[0].run_id, kind="artifact", target=str(images[0].id)
-            )
-        return Liked(person_id=person_id, run_id=noted[0], kind="note", target=str(noted[1]))
+        return of_note(session, noted, person_id=person_id)
     thread = thread_at(session, channel, ts)
     if thread is not None and thread.run_id is not None:
         return Liked(person_id=person_id, run_id=thread.run_id, kind="run")
@@ -69,23 +63,54 @@ def at_message(session: Session, *, channel: str, ts: str, person_id: int) -> Li
     ).first()
     if posted is None:
         return None
-    if compared := _compared(posted[1].get("blocks") or []):
-        return Liked(
-            person_id=person_id, run_id=compared[0], kind="chart", target=",".join(map(str, compared))
-        )
-    parts = posted[0].split(":")
-    if parts[0] == "run" and len(parts) > 1 and parts[1].isdigit():
-        return Liked(person_id=person_id, run_id=int(parts[1]), kind="run")
+    match posted[0].split(":"):
+        case ["note", note_id, "card"]:
+            return of_note(session, int(note_id), person_id=person_id)
+        case ["run", run_id, "best"] if key := run_view(session, int(run_id)).key_metric:
+            return Liked(person_id=person_id, run_id=int(run_id), kind="metric", target=key)
+        case ["run", run_id, *_] if run_id.isdigit():
+            return Liked(person_id=person_id, run_id=int(run_id), kind="run")
+    return _answered(posted[1].get("blocks") or [], person_id)
+
+
+def of_note(session: Session, note_id: int, *, person_id: int) -> Liked | None:
+    """A note, or the picture that is all there is to it; None for a note of the whole project."""
+    note, run_id = session.get(Note, note_id), session.exec(_run_of(note_id)).first()
+    if note is None or run_id is None:
+        return None
+    if not note.text and (images := note_files.images_of(session, note_id)):
+        return Liked(person_id=person_id, run_id=images[0].run_id, kind="artifact", target=str(images[0].id))
+    return Liked(person_id=person_id, run_id=run_id, kind="note", target=str(note_id))
+
+
+def part_of(session: Session, run: Run, name: str) -> tuple[str, str, str]:
+    """(kind, target, its name) of a metric, param or file of a run. Raises NotFound."""
+    view = run_view(session, run.id or 0)
+    for kind, known in (("metric", view.metrics), ("param", view.params)):
+        found = next((one for one in known if one.lower() == name.lower()), None)
+        if found:
+            return kind, found, found
+    for artifact in session.exec(select(Artifact).where(Artifact.run_id == run.id)):
+        if artifact.name.lower() == name.lower():
+            return "artifact", str(artifact.id), artifact.name
+    raise NotFound(f"{view.ref} has nothing called “{name}”.")
+
+
+def _run_of(note_id: int) -> SelectOfScalar[int]:
+    return select(NoteRun.run_id).where(NoteRun.note_id == note_id).order_by(col(NoteRun.run_id))
+
+
+def _answered(blocks: Sequence[Mapping[str, Any]], person_id: int) -> Liked | None:
+    """What an answer is about: its own ⭐ or *Share* button carries it."""
+    for element in (element for block in blocks for element in block.get("elements") or ()):
+        ids = [int(one) for one in str(element.get("value")).split(",") if one.isdigit()]
+        match element.get("action_id"):
+            case "compare_share" if ids:
+                target = ",".join(map(str, ids))
+                return Liked(person_id=person_id, run_id=ids[0], kind="chart", target=target)
+            case "run_like" if ids:
+                return Liked(person_id=person_id, run_id=ids[0], kind="run")
     return None
-
-
-def _compared(blocks: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The runs of a comparison that was posted."""
-    for block in blocks:
-        for element in block.get("elements") or ():
-            if element.get("action_id") == "compare_share":
-                return [int(one) for one in str(element.get("value")).split(",") if one.isdigit()]
-    return []
 
 
 def _find(session: Session, liked: Liked) -> Like | None:

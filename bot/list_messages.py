@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.better import best_of, goal_of, judge, key_of
 from bot.blocks import (
+    OPTION_VALUE,
     Block,
     actions,
     bold,
@@ -18,6 +19,7 @@ from bot.blocks import (
     fields,
     fit,
     flat,
+    length,
     line,
     link,
     moment,
@@ -25,6 +27,7 @@ from bot.blocks import (
     option,
     quote,
     section,
+    select,
 )
 from bot.draft import differences, summary
 from bot.note_forms import ROLES
@@ -117,7 +120,19 @@ def run_show(run: RunView, *, now: datetime, libraries: Sequence[str] = ()) -> M
     blocks += listed("Notes", [note_row(note) for note in run.notes[:SHOWN_NOTES]])
     if len(run.notes) > SHOWN_NOTES:
         blocks.append(context(f"… and {count(len(run.notes) - SHOWN_NOTES, 'more note')} in its thread"))
-    return fit(Message(text=escape(text), blocks=[*blocks, run_buttons(run)]))
+    buttons = run_buttons(run)
+    buttons["elements"] += star_menu(run)
+    return fit(Message(text=escape(text), blocks=[*blocks, buttons]))
+
+
+def star_menu(run: RunView) -> list[Block]:
+    """A menu of what can be liked by itself: metrics, the key one first, then pictures, then params."""
+    key = key_of(run)
+    metrics = sorted((m for m in run.metrics if not m.startswith("system/")), key=lambda name: name != key)
+    pictures = [artifact.name for artifact in run.artifacts if artifact.kind == "image"]
+    values = {f"{run.id}:{name}": name for name in [*metrics, *pictures, *run.params]}
+    options = [option(name, value) for value, name in values.items() if length(value) <= OPTION_VALUE]
+    return [select("part_like", options, hint="⭐ a part of it")] if options else []
 
 
 def listed(heading: str, rows: Sequence[str]) -> Blocks:

@@ -7,7 +7,7 @@ from sqlmodel import col, func, select
 from bot import app_home, files, likes, people, runs, settings_changes
 from bot.asking import Asking
 from bot.blocks import bold, code_block, context, escape, fit, line, section
-from bot.errors import RunloreError
+from bot.errors import NotFound, RunloreError
 from bot.grammar import Command, GrammarError
 from bot.numbers import count
 from bot.pictures import picture
@@ -15,7 +15,7 @@ from bot.tree import drawn, grown, tree_message
 from bot.values import Message
 from bot.views import run_view, run_views
 from storage.run_list import page_of_runs
-from storage.tables import Artifact, Person, Project, Run
+from storage.tables import Person, Project, Run
 
 TREE_RUNS = 60
 
@@ -25,7 +25,13 @@ def like(asking: Asking, command: Command) -> Message:
     run = asking.run(command.runs[0])
     if asking.person is None:
         raise RunloreError("Likes are given by people, in Slack.")
-    kind, target, what = _liked_part(asking, run, command.text)
+    name = command.text.strip()
+    try:
+        kind, target, what = likes.part_of(asking.session, run, name) if name else ("run", "", "")
+    except NotFound as missing:
+        view = run_view(asking.session, run.id or 0)
+        some = next(iter(view.metrics), "val_acc")
+        raise GrammarError(str(missing), suggestion=f"like {view.ref} {some}") from None
     given = likes.Liked(person_id=asking.person.id or 0, run_id=run.id or 0, kind=kind, target=target)
     liked = likes.toggle(asking.session, given, now=asking.now)
     runs.refresh(asking.session, run, now=asking.now)
@@ -33,24 +39,6 @@ def like(asking: Asking, command: Command) -> Message:
     return Message(
         text=f"⭐ {ref} is liked: it will be in the report." if liked else f"{ref} is no longer liked."
     )
-
-
-def _liked_part(asking: Asking, run: Run, words: str) -> tuple[str, str, str]:
-    """(kind, target, its name) of what is liked: the run, or a metric, param or picture of it."""
-    name = words.strip()
-    if not name:
-        return "run", "", ""
-    view = run_view(asking.session, run.id or 0)
-    for kind, known in (("metric", view.metrics), ("param", view.params)):
-        found = next((one for one in known if one.lower() == name.lower()), None)
-        if found:
-            return kind, found, found
-    artifacts = asking.session.exec(select(Artifact).where(Artifact.run_id == run.id)).all()
-    for artifact in artifacts:
-        if artifact.name.lower() == name.lower():
-            return "artifact", str(artifact.id), artifact.name
-    some = next(iter(view.metrics), "val_acc")
-    raise GrammarError(f"{view.ref} has nothing called “{name}”.", suggestion=f"like {view.ref} {some}")
 
 
 def tree(asking: Asking, command: Command) -> Message:

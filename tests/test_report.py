@@ -7,6 +7,8 @@ from local_workspace import ANA, BEN, GENERAL, SECRET, VISION, LocalWorkspace, d
 from running_bot import RunningBot, running_bot, shown
 from sqlmodel import col, select
 
+from bot import threads
+from bot.values import Message
 from storage.database import Database
 from storage.tables import Like, Project, Run
 
@@ -95,6 +97,7 @@ def test_a_comparison_and_a_card_are_liked_by_button_and_reaction(bot: RunningBo
     _, second = line_of_work(bot, "story-chart")
     bot.workspace.reply(ANA, VISION, second, "@runlore compare with #1")
     compared = bot.reply(VISION, second, "beats")
+    bot.settle()  # the bot, too, knows where its answer is: Slack showed it before it said so
     bot.workspace.react(BEN, VISION, compared["ts"], "star")
     bot.wait(lambda: likes(bot, "story-chart", "chart"), "the chart's like")
     bot.workspace.click(ANA, VISION, compared["ts"], "⭐")
@@ -103,9 +106,45 @@ def test_a_comparison_and_a_card_are_liked_by_button_and_reaction(bot: RunningBo
     card = bot.reply(VISION, second, "🎙")
     bot.workspace.click(ANA, VISION, card["ts"], "⭐")
     bot.wait(lambda: likes(bot, "story-chart", "note"), "the note's like")
-    said = shown(report(bot, "story-chart", "from 3 likes"))
+    bot.settle()
+    bot.workspace.react(BEN, VISION, card["ts"], "star")
+    bot.wait(lambda: len(likes(bot, "story-chart", "note")) == 2, "the like of the card")
+    said = shown(report(bot, "story-chart", "from 4 likes"))
     assert "story-chart/1" in said
     assert "story-chart/2" in said
+
+
+def test_a_metric_and_a_picture_are_liked_where_they_are_shown(bot: RunningBot) -> None:
+    _, second = line_of_work(bot, "story-parts")
+    file = bot.workspace.upload(BEN, "heatmap.png", content=PNG)
+    image = bot.workspace.post(BEN, VISION, "", thread_ts=second, files=[file])
+    bot.settle()
+    with bot.services.database.session() as session:
+        run = session.exec(select(Run).where(Run.name == "story-parts-2")).one()
+        run.announced = {one: at for one, at in run.announced.items() if one != "best"}
+        threads.reply(session, threads.place_of(session, run), f"run:{run.id}:best", Message(text="new best!"), now=bot.clock())  # type: ignore[arg-type]  # fmt: skip
+    best = bot.reply(VISION, second, "new best!")
+    bot.settle()
+    bot.workspace.react(BEN, VISION, best["ts"], "star")
+    bot.wait(
+        lambda: [one.target for one in likes(bot, "story-parts", "metric")] == ["val_acc"],
+        "the metric's like",
+    )
+    bot.workspace.shortcut(BEN, "show_note", VISION, image)
+    card = bot.whisper(BEN, VISION, "story-parts-2", thread=second)
+    bot.workspace.click(BEN, VISION, card["ts"], "⭐")
+    bot.wait(lambda: likes(bot, "story-parts", "artifact"), "the picture's like")
+    bot.workspace.command(ANA, VISION, "/runs", "show story-parts/2")
+    everything = bot.whisper(ANA, VISION, "heatmap.png")
+    menu = everything["blocks"][-1]["elements"][-1]
+    for wanted in ("heatmap.png", "val_acc", "lr"):
+        value = next(one["value"] for one in menu["options"] if one["text"]["text"] == wanted)
+        bot.workspace.click(ANA, VISION, everything["ts"], "part_like", value)
+        bot.whisper(ANA, VISION, f"{wanted} will be in the report")
+    said = shown(report(bot, "story-parts", "from 5 likes"))
+    assert "heatmap.png" in said
+    assert "`val_acc` 0.93" in said
+    assert "`lr` 0.01" in said
 
 
 def test_the_file_has_the_story_and_comes_with_its_curves(bot: RunningBot) -> None:
