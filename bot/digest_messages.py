@@ -42,6 +42,7 @@ STEPS = 8  # open next steps with a button each
 WIDTH = 76  # characters quoted in a row
 HEADLINES = 3
 FEWEST_POINTS = 3
+STEP = "➡️"
 BAD = ("failed", "killed", "lost", "preempted")
 
 
@@ -61,6 +62,7 @@ def digest_message(
     footer = period_words(since, until, zone=zone, late=late)
     room = LINES - phone_lines(footer)
     blocks: list[Block] = []
+    shown: list[str] = []
     for place, one in enumerate(told):
         left = len(told) - place
         head = bold(escape(_headline(one)))
@@ -68,11 +70,13 @@ def digest_message(
         if room - phone_lines(head) < (1 if left > 1 else 0):
             blocks.append(context(f"… and {count(left, 'more project')} in the thread"))
             break
-        lines = fitting([*_statuses(one), head, *_brief(one)], max(share, phone_lines(head)), keep=head)
+        brief = [row for row in _brief(one) if not (whole and row.startswith(STEP))]
+        lines = fitting([*_statuses(one), head, *brief], max(share, phone_lines(head)), keep=head)
+        shown += lines
         room -= sum(map(phone_lines, lines))
         blocks.append(section("\n".join(lines)))
     if whole:
-        blocks += [block for one in told for block in details(one).blocks]
+        blocks += [block for one in told for block in details(one, above=shown).blocks]
     blocks.append(context(footer))
     ids = ",".join(str(one.project_id) for one in told)
     blocks.append(actions(button("Add status", "digest_status", ids)))
@@ -96,17 +100,21 @@ def fitting(rows: Sequence[str], room: int, *, keep: str) -> list[str]:
     return chosen
 
 
-def details(one: ProjectDigest, *, shown: int = SHOWN) -> Message:
-    """The rest of one project, for the digest's thread: course, causes, what people said, open next steps, what runs now."""
+def details(one: ProjectDigest, *, shown: int = SHOWN, above: Sequence[str] = ()) -> Message:
+    """The rest of one project, for the digest's thread: course, causes, what people said, open next steps, what runs now.
+
+    `above` are rows that stand in the same message already.
+    """
     blocks: list[Block] = []
-    if rows := _rows(one, shown):
+    known = {_unsigned(row) for row in above}
+    if rows := [row for row in _rows(one, shown) if _unsigned(row) not in known]:
         blocks += packed([bold(escape(one.project)), *rows])
     if chart := course_chart(one):
         blocks.append(chart)
     steps = one.next_steps[: max(STEPS, shown)]
     for step in steps:
         done = button("Done", "digest_done", str(step.item_id))
-        blocks.append(section(_said("➡️", step), accessory=done))
+        blocks.append(section(_said(STEP, step), accessory=done))
     if len(one.next_steps) > len(steps):
         blocks.append(context(f"… {count(len(one.next_steps) - len(steps), 'more open next step')}"))
     return fit(Message(text=f"Details: {escape(one.project)}", blocks=blocks))
@@ -229,7 +237,7 @@ def _brief(one: ProjectDigest) -> list[str]:
     if words := library_words(one, 2):
         lines.append(f"📦 {line(words, WIDTH)}")
     lines += [f"📦 {line(words, WIDTH)}" for words in one.releases[:1]]
-    lines += [_said("➡️", item) for item in one.next_steps[:1]]
+    lines += [_said(STEP, item) for item in one.next_steps[:1]]
     if one.gpu_hours >= 1 or one.cost:
         lines.append(f"⏱️ {escape(cost_words(one))}")
     lines += [f"💶 {line(worth_words(run, worth), WIDTH)}" for run, worth in one.worth[:1]]
@@ -263,6 +271,11 @@ def _rows(one: ProjectDigest, shown: int) -> list[str]:
     if len(one.running) > shown:
         rows.append(f"… {len(one.running) - shown} more running")
     return rows
+
+
+def _unsigned(row: str) -> str:
+    """A row without the sign it begins with."""
+    return row.strip().partition(" ")[2]
 
 
 def _cause(cause: str | None, items: Sequence[Said]) -> str:

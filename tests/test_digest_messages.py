@@ -85,6 +85,34 @@ def test_runs_that_failed_are_told_by_cause_and_never_by_person(story: Story) ->
     assert "ana" not in text
 
 
+def test_a_digest_told_as_one_message_says_nothing_twice(story: Story) -> None:
+    before = story.ended(ago=3 * DAY, metrics={"val_acc": 0.90}, params={"lr": 3e-4})
+    best = story.ended(
+        metrics={"val_acc": 0.93}, params={"lr": 1e-4}, parent_id=before.id, parent_source="fork_of"
+    )
+    failed = story.ended(state="failed", ending={"cause": "out of memory"})
+    story.session.add(
+        Verdict(run_id=best.id or 0, person_id=story.ana.id or 0, choice="keep", at=NOW - DAY / 3)
+    )
+    story.said("decision", "We keep the low rate.", best)
+    story.said("problem", "It ran out of memory at batch 64.", failed)
+    story.said("next_step", "Next we try warmup.", best)
+    message = digest_message([story.digest()], since=NOW - DAY, until=NOW, zone=UTC_ZONE, whole=True)
+    text = plain_text("", message.blocks)
+    for once in (
+        "of 2 runs finished",
+        "ana kept",
+        "We keep the low rate.",
+        "It ran out of memory",
+        "Next we try warmup.",
+        "0.93",
+    ):
+        assert text.count(once) == (2 if once == "0.93" else 1), (
+            once,
+            text,
+        )  # the headline's and the best's own line
+
+
 def test_however_much_happened_the_first_message_has_twelve_lines(story: Story) -> None:
     run = story.ended(metrics={"val_acc": 0.9})
     story.ended(state="failed", ending={"cause": "out of memory"})
