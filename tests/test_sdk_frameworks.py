@@ -198,3 +198,29 @@ def test_frames_and_datasets_are_fingerprinted_without_their_values(tmp_path: Pa
         assert (found["polars"]["rows"], found["hf"]["rows"]) == (2, 2)
         assert (found["parquet"]["rows"], sorted(found["parquet"]["types"])) == (3, ["age", "name"])
         assert "x-secret" not in str(found)
+
+
+@needs("jax")
+def test_jax_s_scalars_are_numbers(tmp_path: Path) -> None:
+    code = """
+    import jax
+    import jax.numpy as jnp
+    run = runlore.init(config={"lr": jnp.float32(0.5), "steps": jnp.int32(3), "flag": jnp.bool_(True)})
+    loss = jax.jit(lambda x: (x ** 2).sum())(jnp.ones(4))
+    run.log({"loss": loss, "half": jnp.bfloat16(1.5), "one": jnp.ones((1,)), "count": jnp.int32(7)}, step=jnp.int32(2))
+    run.log({"loss": jnp.float32("nan")}, step=3)
+    run.log({"many": jnp.ones(3)})
+    run.finish()
+    """
+    with FakeServer() as server:
+        env = children.environment(tmp_path / "spool", server.url, JAX_PLATFORMS="cpu")
+        status, _, err = children.run(code, env, tmp_path, 120)
+        assert (status, err.count("many: a ArrayImpl is neither")) == (0, 1), err
+        server.wait_for("exit")
+        (start,) = server.events("start")
+        assert start["config"] == {"lr": 0.5, "steps": 3, "flag": True}
+        logged = {name: server.points(name)[0] for name in ("loss", "half", "one", "count")}
+        assert {name: (step, value) for name, (step, _, value) in logged.items()} == {
+            "loss": (2, 4.0), "half": (2, 1.5), "one": (2, 1.0), "count": (2, 7),
+        }  # fmt: skip
+        assert server.points("loss")[1][2] == "nan"

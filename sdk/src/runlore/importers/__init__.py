@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
         ) from None
     except (OSError, ValueError) as error:
         raise Problem(f"cannot read {options.source}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - other trackers' packages have errors of their own (a wrong key, no such server)
+        raise Problem(f"cannot read {options.source}: {type(error).__name__}: {error}") from None
     kept = (
         []
         if options.no_sync
