@@ -97,8 +97,9 @@ def keep_artifact(
     """A file's bytes under their hash; the name is only a label and never a path."""
     if not SAFE_NAME.fullmatch(name) or ".." in name:
         raise BadInput("An artifact's name is letters, digits and . _ - @ +, at most 200 of them.")
+    sight = _sight(session, services, who)  # looked up for what is missing too: neither takes longer
     found = ingest_queries.find_run(session, uid)
-    if found is None or not _sight(session, services, who).sees(found.project_id):
+    if found is None or not sight.sees(found.project_id):
         raise NotFound("No such run.")
     digest = hashlib.sha256(data).hexdigest()
     folder = services.settings.home / "artifacts" / digest[:2]

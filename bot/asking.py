@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from bot.errors import Forbidden, RunloreError
 from bot.grammar import Command
 from bot.grammar_names import RunName
 from bot.project_settings import ProjectSettings, settings_of
 from bot.sight import Sight, audience_sight, operator_sight, person_sight
-from bot.threads import thread_at
 from bot.views import run_views
 from bot.wiring import Services
 from storage import run_queries
@@ -134,7 +133,7 @@ class Asking:
         scope = self.project_ids()
         home = [self.home.id or 0] if self.home and self.sight.sees(self.home.id or 0) else None
         if name.project:
-            project = self.session.exec(select(Project).where(Project.name == name.project)).first()
+            project = self._named_project(name.project)
             home = scope = [project.id or 0] if project else []
         match name.kind:
             case "number" | "ref":
@@ -148,16 +147,21 @@ class Asking:
                 return _some(self._best(home or scope))
             case "baseline":
                 project = self.session.get(Project, home[0]) if home else None
-                return _some(
-                    self.session.get(Run, project.baseline_run_id)
-                    if project and project.baseline_run_id
-                    else None
-                )
+                known = project.baseline_run_id if project else None
+                return _some(self.session.get(Run, known) if known else None)
             case "permalink":
                 return self._linked(name)
             case _:
                 own = self._called(home, name.text) if home else []
                 return own or self._called(scope, name.text)
+
+    def _named_project(self, name: str) -> Project | None:
+        """The project of this name, if anything in it is in sight; what is not costs no more than what is not there."""
+        query = select(Project).where(Project.name == name)
+        if self.sight.project_ids is not None:
+            own = select(Run.id).where(Run.project_id == Project.id, Run.owner_id == self.sight.person_id)
+            query = query.where(or_(col(Project.id).in_(self.sight.project_ids), own.exists()))
+        return self.session.exec(query).first()
 
     def _numbered(self, number: int, home: Sequence[int] | None, scope: Sequence[int] | None) -> list[Run]:
         if home and (run := run_queries.by_number(self.session, home[0], number)):
@@ -175,7 +179,12 @@ class Asking:
 
     @property
     def _in_sight(self) -> ColumnElement[bool]:
-        return not_private(self.sight.person_id, everything=self.sight.operator)
+        """`sees_run` inside a query, so that what is out of sight makes no more work than what is not there."""
+        shared = not_private(self.sight.person_id, everything=self.sight.operator)
+        if self.sight.project_ids is None:
+            return shared
+        own = col(Run.owner_id) == self.sight.person_id
+        return and_(shared, or_(own, col(Run.project_id).in_(self.sight.project_ids)))
 
     def _best(self, scope: Sequence[int] | None) -> Run | None:
         newest = self._latest(scope)
@@ -190,8 +199,9 @@ class Asking:
         return run_queries.best(self.session, newest.project_id, names, metric.goal)
 
     def _linked(self, name: RunName) -> list[Run]:
-        thread = thread_at(self.session, name.channel or "", name.ts or "")
-        return _some(self.session.get(Run, thread.run_id) if thread and thread.run_id else None)
+        place = (Thread.channel_id == (name.channel or ""), Thread.ts == (name.ts or ""))
+        query = select(Run).join(Thread, col(Thread.run_id) == col(Run.id)).where(*place, self._in_sight)
+        return _some(self.session.exec(query.order_by(col(Thread.id).desc())).first())
 
     def _seen(self, run: Run) -> bool:
         return sees_run(self.sight, run)

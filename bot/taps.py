@@ -85,14 +85,16 @@ class Tap:
 
     def run(self, run_id: int | None = None) -> Run:
         """The run of the button, if its presser may see it."""
+        sight = self.sight()  # looked up for what is gone too: neither takes longer
         run = self.session.get(Run, run_id if run_id is not None else int(self.value))
-        if run is None or not sees_run(self.sight(), run):
+        if run is None or not sees_run(sight, run):
             raise NotFound("That run is gone, or not yours to see.")
         return run
 
     def note(self) -> Note:
         """The note of the button, while it exists and its presser may see it."""
+        sight = self.sight()
         note = self.session.get(Note, int(self.value.partition(":")[0]))
-        if note is None or note.deleted_at is not None or not self.sight().sees(note.project_id):
+        if note is None or note.deleted_at is not None or not sight.sees(note.project_id):
             raise NotFound("That note is gone.")
         return note

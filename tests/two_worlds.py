@@ -1,7 +1,8 @@
 """A team with three projects of which not everybody sees each, and the same team in worlds where some never were."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import psycopg
 from memory_of_a_team import NOW, Team
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlmodel import Session, select
 
 from bot import search_index, similar
@@ -79,6 +80,7 @@ class World:
     database: Database
     services: Services
     without: dict[frozenset[str], Database] = field(default_factory=dict)
+    work: list[str] = field(default_factory=list)  # the statements of the act that was asked for last
 
     def in_which(self, hidden: frozenset[str]) -> Database:
         """The database of a world in which the hidden projects never were."""
@@ -101,7 +103,7 @@ class World:
         services = replace(self.services, messenger=slack)
         database = self.in_which(frozenset(hidden))
         services = replace(services, database=database)
-        with Session(database.engine, expire_on_commit=False) as session:
+        with Session(database.engine, expire_on_commit=False) as session, counted(database) as self.work:
             before = session.execute(text("SELECT coalesce(max(id), 0) FROM outbox")).scalar_one()
             try:
                 answer = act(session, services)
@@ -115,6 +117,21 @@ class World:
             posted = [row for row in posted if row.method != "chat.update"]  # rendered when it is sent
             session.rollback()
         return json.dumps([answer, slack.said, [list(row) for row in posted]], default=str, sort_keys=True)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """Every statement that goes to the database meanwhile: what an answer costs, whatever the clock says."""
+    done: list[str] = []
+
+    def note(_1: object, _2: object, statement: str, *_3: object) -> None:
+        done.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield done
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def forget(session: Session, project: str) -> None:
