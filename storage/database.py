@@ -160,7 +160,7 @@ def _persistently(connection: Connection, change: Callable[[], None]) -> None:
 
 
 def _partition(connection: Connection) -> None:
-    with Session(connection) as session:
+    with Session(connection) as session, session.begin():
         ensure_partitions(session, datetime.now(UTC).date())
 
 
@@ -209,6 +209,8 @@ def _ensure_partition(connection: Connection, table: str, first: date, following
         return
     connection.execute(text(f"SET LOCAL {_IMPATIENTLY}"))
     bounds = {"first": first, "following": following}
+    # Taken before anything is moved: a writer who has its rows in hand is waited for, not the other way round.
+    connection.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))
     connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
     connection.execute(  # what fell into the default partition before its month was made
         text(

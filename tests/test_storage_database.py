@@ -44,6 +44,9 @@ def test_an_error_rolls_everything_back(database: Database) -> None:
         fail()
     with database.session() as session:
         assert session.exec(select(Project)).all() == []
+        # And this month's points need not go to the default partition.
+        this = f"{datetime.now(UTC):%Y_%m}"
+        assert {f"metric_chunk_{this}", "metric_chunk_default"} <= partitions(session, "metric_chunk")
 
 
 def test_objects_stay_readable_after_the_commit(database: Database) -> None:
