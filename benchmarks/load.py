@@ -4,17 +4,15 @@ python -m benchmarks.load [--seconds 60] [--runs 1000] [--live-seconds 300]
 """
 
 import argparse
-import gzip
 import heapq
 import http.client
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,160 +21,87 @@ sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parent
 
 from served_bot import ServedBot, served_bot
 
+from benchmarks.load_senders import Body, Senders, columns, head
+
 CLIENTS = 8
 METRICS, POINTS = 10, 500  # of a batch of the fast senders
-SENDERS = 16  # connections that carry the live runs' batches
+PROJECTS = 8  # that the live runs belong to, each with a token
+RAMP_SECONDS = 60.0  # in which the live runs start one after the other
 POINTS_BUDGET, ACK_BUDGET, LATE_BUDGET = 100_000, 0.250, 2.0
 
 
-class Sender:
-    """One connection that is kept open, and counts how long each answer took."""
+class Watch:
+    """Looks at the bot every few seconds from a thread: memory, CPU time, how old the oldest edit is."""
 
-    def __init__(self, port: int, token: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Encoding": "gzip"}
-        self.took: list[float] = []
-        self.wrong: list[int] = []
+    def __init__(self, bot: ServedBot) -> None:
+        self._bot = bot
+        self._leaving = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.memory: list[float] = []
+        self.edit_ages: list[float] = []
+        self._before = cpu(bot)
+        self._begun = time.monotonic()
+        self._thread.start()
 
-    def send(self, body: bytes, *, token: str | None = None) -> float:
-        """Send one batch, again while the server asks to; returns the seconds until it was acknowledged."""
-        headers = self._headers | ({"Authorization": f"Bearer {token}"} if token else {})
-        packed = gzip.compress(body, compresslevel=1)
-        started = time.monotonic()
-        while True:
-            self._connection.request("POST", "/api/v1/ingest", packed, headers)
-            answer = self._connection.getresponse()
-            told = answer.read()
-            if answer.status in (429, 503):
-                self.wrong.append(answer.status)
-                time.sleep(0.1)
-                continue
-            if answer.status != 200 or b'"errors":[]' not in told:
-                raise SystemExit(f"A batch was answered with {answer.status}: {told[:300]!r}")
-            self.took.append(time.monotonic() - started)
-            return self.took[-1]
+    def _run(self) -> None:
+        while not self._leaving.wait(5):
+            self.memory.append(memory(self._bot))
+            self.edit_ages.append(edit_age(self._bot))
 
-
-def batch(project: str, run: str, first: int, series: str, count: int, *, start: bool = False) -> bytes:
-    """A batch as a sidecar writes it; `series` is JSON already, so that senders cost little."""
-    now = time.time()
-    events = [{"t": "start", "seq": first, "at": now, "name": run, "entry": "train.py"}] if start else []
-    head = {"v": 1, "project": project, "run": run, "stream": f"{abs(hash(run)) % 2**64:016x}"}
-    head |= {"first": first, "count": count + len(events), "sent_at": now, "events": events}
-    return f'{json.dumps(head)[:-1]}, "series": {series}}}'.encode()
+    def stop(self) -> dict[str, Any]:
+        """What was seen: MB at the start, a quarter and the end; cores by part of the machine's."""
+        self._leaving.set()
+        self._thread.join()
+        took = time.monotonic() - self._begun
+        cores = {name: (used - self._before[name]) / took for name, used in cpu(self._bot).items()}
+        seen = self.memory or [memory(self._bot)]
+        return {
+            "memory": (seen[0], seen[len(seen) // 4], seen[-1]),
+            "cores": cores,
+            "edits": max(self.edit_ages, default=0.0),
+        }
 
 
-def columns(points: int, step: int) -> str:
-    """Points of every metric from `step` on, as docs/wire.md has them: steps and milliseconds as differences."""
-    steps, times = [step, *[1] * (points - 1)], [int(time.time() * 1000), *[1] * (points - 1)]
-    values = [1.0 / (one + 1) for one in range(step, step + points)]
-    return json.dumps(
-        [{"k": f"metric/{name}", "s": steps, "ms": times, "v": values} for name in range(METRICS)]
-    )
+def processes(bot: ServedBot) -> Iterator[tuple[str, Path]]:
+    """The processes of this home, by what they are: web, models, PostgreSQL, workspace; and this one."""
+    data = bot.database_pid()
+    for place in Path("/proc").iterdir():
+        if not place.name.isdigit():
+            continue
+        try:
+            words = (place / "cmdline").read_bytes()
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if int(place.name) == data or parent == data:
+                yield "PostgreSQL", place
+            elif f"RUNLORE_HOME={bot.home}".encode() in (place / "environ").read_bytes():
+                if b"localslack" in words:
+                    yield "workspace", place
+                elif b"bot.cli" in words:
+                    yield ("models" if b"--follow-parent" in words else "web"), place
+        except (OSError, IndexError):
+            continue
+    yield "senders", Path("/proc/self")
+
+
+def cpu(bot: ServedBot) -> dict[str, float]:
+    """Seconds of CPU that each part has used."""
+    used = dict.fromkeys(("web", "models", "PostgreSQL", "workspace", "senders"), 0.0)
+    for name, place in processes(bot):
+        try:
+            fields = (place / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        # A backend that ended is counted by its postmaster.
+        used[name] += sum(map(int, fields[11:15] if name == "PostgreSQL" else fields[11:13])) / 100
+    return used
 
 
 def memory(bot: ServedBot) -> float:
-    """MB of the bot's own processes, the one with the models included."""
-    total = 0
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
-            try:
-                words = (place / "cmdline").read_bytes()
-                if (
-                    b"bot.cli" in words
-                    and f"RUNLORE_HOME={bot.home}".encode() in (place / "environ").read_bytes()
-                ):
-                    status = (place / "status").read_text()
-                    total += int(status.split("VmRSS:")[1].split()[0])
-            except (OSError, IndexError):
-                continue
-    return total / 1024
-
-
-def fast_senders(bot: ServedBot, seconds: float) -> dict[str, Any]:
-    """Clients that send as fast as they are acknowledged."""
-    token, series = bot.token("fast"), columns(POINTS, 0)
-    senders = [Sender(bot.port, token) for _ in range(CLIENTS)]
-    sent = [0] * CLIENTS
-    begun = time.monotonic()
-
-    def work(place: int) -> None:
-        run, first = f"fast-run-{place:04d}", 0
-        senders[place].send(batch("fast", run, first, "[]", 0, start=True))
-        first = 1
-        while time.monotonic() - begun < seconds:
-            count = METRICS * POINTS
-            senders[place].send(batch("fast", run, first, series, count))
-            first += count
-            sent[place] += count
-
-    threads = [threading.Thread(target=work, args=(place,)) for place in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    time.sleep(seconds / 4)
-    early = memory(bot)
-    for thread in threads:
-        thread.join()
-    took = [one for sender in senders for one in sender.took]
-    return {"points": sum(sent) / seconds, "ack": quantile(took, 0.99), "median": statistics.median(took),
-            "early": early, "late": memory(bot), "put_off": sum(len(one.wrong) for one in senders)}  # fmt: skip
-
-
-def live_runs(bot: ServedBot, runs: int, seconds: float) -> dict[str, Any]:
-    """Runs that each have a new point of every metric each second; like a sidecar, one batch of a run is under way at a time."""
-    tokens = [bot.token(f"live-{number}") for number in range(8)]
-    due: list[tuple[float, int]] = []
-    lock, late = threading.Lock(), list[float]()
-    first, step = [0] * runs, [0] * runs
-    begun = time.monotonic()
-    for number in range(runs):
-        heapq.heappush(due, (begun + number / runs * 10, number))  # they do not start in one moment
-    told_at = [0.0] * runs
-
-    def work(sender: Sender) -> None:
-        while (now := time.monotonic()) - begun < seconds:
-            with lock:
-                at, number = due[0]
-                if at <= now:
-                    heapq.heappop(due)
-            if at > now:
-                time.sleep(min(0.05, at - now))
-                continue
-            run, project = f"live-run-{number:05d}", f"live-{number % 8}"
-            oldest = at if told_at[number] else now
-            waiting = max(1, int(now - at) + 1)
-            body = batch(
-                project,
-                run,
-                first[number],
-                columns(waiting, step[number]),
-                METRICS * waiting,
-                start=not step[number],
-            )
-            sender.send(body, token=tokens[number % 8])
-            first[number] += METRICS * waiting + (not step[number])
-            step[number] += waiting
-            told_at[number] = time.monotonic()
-            with lock:
-                late.append(told_at[number] - oldest)
-                heapq.heappush(due, (at + waiting, number))
-
-    senders = [Sender(bot.port, tokens[0]) for _ in range(SENDERS)]
-    threads = [threading.Thread(target=work, args=(sender,)) for sender in senders]
-    for thread in threads:
-        thread.start()
-    time.sleep(seconds / 4)
-    early = memory(bot)
-    half = len(late)
-    ages: list[float] = []
-    while any(thread.is_alive() for thread in threads):
-        time.sleep(5)
-        ages.append(edit_age(bot))
-    took = [one for sender in senders for one in sender.took]
-    settled = late[half:]
-    return {"batches": len(took) / seconds, "ack": quantile(took, 0.99), "late": quantile(settled, 0.99),
-            "latest": max(settled), "points": sum(step) * METRICS / seconds, "early": early, "end": memory(bot),
-            "edits": max(ages, default=0.0), "put_off": sum(len(one.wrong) for one in senders)}  # fmt: skip
+    """MB of the process that serves."""
+    for name, place in processes(bot):
+        if name == "web":
+            return int((place / "status").read_text().split("VmRSS:")[1].split()[0]) / 1024
+    return 0.0
 
 
 def edit_age(bot: ServedBot) -> float:
@@ -189,6 +114,89 @@ def edit_age(bot: ServedBot) -> float:
         line for line in shown.splitlines() if line.startswith('runlore_outbox_oldest_seconds{name="edits"')
     ]
     return float(found[0].split()[-1]) if found else 0.0
+
+
+def fast_senders(bot: ServedBot, seconds: float) -> dict[str, Any]:
+    """Clients that send as fast as they are acknowledged."""
+    token, full = bot.token("fast"), Body(columns(METRICS, POINTS, 0))
+    senders = Senders(bot.port, CLIENTS)
+    first = [0] * CLIENTS
+    took: list[float] = []
+
+    def send(place: int) -> None:
+        start, count = not first[place], METRICS * POINTS if first[place] else 0
+        body = full if count else Body("[]")
+        said = head("fast", f"fast-run-{place:04d}", first[place], count + start, start=start)
+        senders.send(place, token, body.packed(said))
+        first[place] += count + start
+
+    for place in range(CLIENTS):
+        send(place)
+    announced: set[int] = set()
+    while len(announced) < CLIENTS:
+        announced |= {place for place, _ in senders.answers(1)}
+    watch, begun, sent = Watch(bot), time.monotonic(), 0
+    for place in range(CLIENTS):
+        send(place)
+    while (now := time.monotonic()) - begun < seconds:
+        for place, waited in senders.answers(begun + seconds - now):
+            took.append(waited)
+            sent += METRICS * POINTS
+            send(place)
+    return watch.stop() | {"points": sent / seconds, "took": took, "put_off": senders.put_off}
+
+
+def live_runs(bot: ServedBot, runs: int, seconds: float) -> dict[str, Any]:
+    """Runs that each have a new point of every metric each second; like a sidecar's, one batch of a run is under way at a time."""
+    tokens = [bot.token(f"live-{number}") for number in range(PROJECTS)]
+    senders = Senders(bot.port, runs)
+    first, step = [0] * runs, [0] * runs
+    bodies: dict[tuple[int, int], Body] = {}
+    due: list[tuple[float, int]] = []
+    oldest = [0.0] * runs  # when the oldest point of the batch under way was logged
+    begun = time.monotonic()
+    for number in range(runs):
+        heapq.heappush(due, (begun + number / runs * RAMP_SECONDS, number))
+    late: list[float] = []
+    took: list[float] = []
+
+    def send(number: int, at: float, now: float) -> None:
+        waiting, start = int(now - at) + 1, not step[number]
+        key = waiting, step[number]
+        body = bodies.get(key)
+        if body is None:
+            body = bodies[key] = Body(columns(METRICS, waiting, step[number]))
+        said = head(
+            f"live-{number % PROJECTS}",
+            f"live-run-{number:05d}",
+            first[number],
+            METRICS * waiting + start,
+            start=start,
+        )
+        senders.send(number, tokens[number % PROJECTS], body.packed(said))
+        oldest[number] = at
+        first[number] += METRICS * waiting + start
+        step[number] += waiting
+
+    def until(end: float, settle: Callable[[float], None]) -> None:
+        """What is due is sent, what is answered is due again a second after the last point it brought."""
+        while (now := time.monotonic()) < end:
+            while due and due[0][0] <= now and now < end:
+                at, number = heapq.heappop(due)
+                send(number, at, now)
+                now = time.monotonic()
+            pause = min(due[0][0] if due else end, end) - now
+            for number, waited in senders.answers(max(0.0, pause)):
+                took.append(waited)
+                settle(time.monotonic() - oldest[number])
+                heapq.heappush(due, (oldest[number] + int(now - oldest[number]) + 1, number))
+            bodies.clear() if len(bodies) > 1000 else None
+
+    until(begun + RAMP_SECONDS + 15, lambda _: None)  # the starts, and what they left to do
+    watch, points, batches = Watch(bot), sum(step), len(took)
+    until(begun + RAMP_SECONDS + 15 + seconds, late.append)
+    return watch.stop() | {"batches": (len(took) - batches) / seconds, "late": late,
+            "took": took[batches:], "points": (sum(step) - points) * METRICS / seconds, "put_off": senders.put_off}  # fmt: skip
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -210,6 +218,16 @@ def fresh_bot() -> Iterator[ServedBot]:
             yield bot
 
 
+def resources(told: dict[str, Any]) -> None:
+    """Where the machine's two cores went, and whether memory grew."""
+    start, quarter, end = told["memory"]
+    print(
+        f"  web's memory   {start:.0f} MB at the start, {quarter:.0f} MB after a quarter, {end:.0f} MB at the end"
+    )
+    print("  cores          " + ", ".join(f"{name} {used:.2f}" for name, used in told["cores"].items()))
+    print(f"  put off        {told['put_off']}; load of the machine {Path('/proc/loadavg').read_text()[:14]}")
+
+
 def main() -> None:
     """Both loads, one after the other, each on a bot of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -220,28 +238,25 @@ def main() -> None:
     if options.seconds:
         with fresh_bot() as bot:
             told = fast_senders(bot, options.seconds)
+        p50, p99 = statistics.median(told["took"]), quantile(told["took"], 0.99)
         print(f"{CLIENTS} clients for {options.seconds:g} s, batches of {METRICS} × {POINTS} points")
         print(f"  points/s       {told['points']:>10,.0f}   {kept(told['points'] >= POINTS_BUDGET)}")
-        print(
-            f"  ack p50, p99   {told['median'] * 1000:>6.0f} ms, {told['ack'] * 1000:.0f} ms   {kept(told['ack'] <= ACK_BUDGET)}"
-        )
-        print(
-            f"  memory         {told['early']:.0f} MB after a quarter, {told['late']:.0f} MB at the end; put off {told['put_off']}"
-        )
+        print(f"  ack p50, p99   {p50 * 1000:>6.0f} ms, {p99 * 1000:.0f} ms   {kept(p99 <= ACK_BUDGET)}")
+        resources(told)
     if options.live_seconds:
         with fresh_bot() as bot:
             told = live_runs(bot, options.runs, options.live_seconds)
         print(f"{options.runs} live runs for {options.live_seconds:g} s, {METRICS} metrics a second each")
+        print(f"  batches/s      {told['batches']:>8,.0f}, points/s {told['points']:,.0f}")
         print(
-            f"  batches/s      {told['batches']:>8,.0f}, points/s {told['points']:,.0f}; ack p99 {told['ack'] * 1000:.0f} ms"
+            f"  ack p50, p99   {statistics.median(told['took']) * 1000:>6.0f} ms, {quantile(told['took'], 0.99) * 1000:.0f} ms"
         )
+        latest = max(told["late"])
         print(
-            f"  late p99, most {told['late']:>6.2f} s, {told['latest']:.2f} s   {kept(told['late'] <= LATE_BUDGET)}"
-        )
-        print(
-            f"  memory         {told['early']:.0f} MB after a quarter, {told['end']:.0f} MB at the end; put off {told['put_off']}"
+            f"  late p99, most {quantile(told['late'], 0.99):>6.2f} s, {latest:.2f} s   {kept(latest <= LATE_BUDGET)}"
         )
         print(f"  oldest edit    {told['edits']:.0f} s, inside Slack's 45 edits a minute")
+        resources(told)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from slack_bolt import App, BoltRequest
@@ -19,6 +20,8 @@ from sqlmodel import Session
 
 from bot import api, figures, ingest, logins
 from bot.errors import BadInput, Forbidden, NotFound, RunloreError
+from bot.group_commit import GroupCommit
+from bot.ingest_together import read_batch, read_beat
 from bot.logs import about
 from bot.requests import Requests
 from bot.tokens import Bearer, check
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 LARGEST_BODY = 32 << 20
 LARGEST_ARTIFACT = 64 << 20
+READ_AT_ONCE = 16 << 10  # longer bodies are read in a thread: others are answered meanwhile
 
 
 class TooLarge(RunloreError):
@@ -92,22 +96,42 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         with services.database.read_session() as session:
             yield session, who
 
-    @web.post("/api/v1/ingest", tags=["training"], openapi_extra=_takes(Batch))
-    def take_batch(body: Body, authorization: Authorization = None) -> Response:
-        """A batch of records of one stream (docs/wire.md); a batch seen before changes nothing."""
+    together = GroupCommit(services)
+
+    def take_alone(body: bytes, authorization: str | None) -> dict[str, Any]:
         with services.database.session() as session:
             who = bearer(session, authorization, "write")
             batch = parse_batch(_json(body))
             with about(run=batch.run):
-                answer = ingest.take(session, batch, who, services)
+                return ingest.take(session, batch, who, services)
+
+    def beat_alone(body: bytes, authorization: str | None) -> dict[str, Any]:
+        heartbeat = _parsed(Heartbeat, body)
+        with services.database.session() as session:
+            return ingest.beat(session, heartbeat, bearer(session, authorization, "write"), services)
+
+    @web.post("/api/v1/ingest", tags=["training"], openapi_extra=_takes(Batch))
+    async def take_batch(body: Body, authorization: Authorization = None) -> Response:
+        """A batch of records of one stream (docs/wire.md); a batch seen before changes nothing."""
+        small = len(body) <= READ_AT_ONCE
+        plain = (
+            read_batch(body, authorization)
+            if small
+            else await run_in_threadpool(read_batch, body, authorization)
+        )
+        answer = await together.take(plain) if plain else None
+        if answer is None:
+            answer = await run_in_threadpool(take_alone, body, authorization)
         return JSONResponse(answer, status_code=409 if set(answer) == {"next"} else 200)
 
     @web.post("/api/v1/heartbeat", tags=["training"], openapi_extra=_takes(Heartbeat))
-    def take_heartbeat(body: Body, authorization: Authorization = None) -> dict[str, str]:
+    async def take_heartbeat(body: Body, authorization: Authorization = None) -> Response:
         """A sign of life, with a promise of the next."""
-        beat = _parsed(Heartbeat, body)
-        with services.database.session() as session:
-            return ingest.beat(session, beat, bearer(session, authorization, "write"), services)
+        plain = read_beat(body, authorization) if len(body) <= READ_AT_ONCE else None
+        answer = await together.take(plain) if plain else None
+        if answer is None:
+            answer = await run_in_threadpool(beat_alone, body, authorization)
+        return JSONResponse(answer)
 
     @web.put("/api/v1/runs/{uid}/artifacts/{name}", tags=["training"])
     def take_artifact(uid: str, name: str, body: Body, authorization: Authorization = None) -> dict[str, str]:

@@ -50,6 +50,8 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
     stream = rows.lock_stream(session, batch.stream, run.id or 0)
     if stream.run_id != run.id:
         raise BadInput("This stream belongs to another run: each spool file has an id of its own.")
+    # Held before anything else of it is touched, as a group does: nobody then waits for each other in a ring.
+    session.refresh(run, with_for_update={"key_share": True})
     if batch.first + batch.count <= stream.next_seq:
         figures.BATCHES.labels(outcome="repeated").inc()
         return _answer(session, run, project, stream.next_seq, [], is_new=False)
@@ -140,26 +142,21 @@ def _events(intake: Intake, events: list[dict[str, Any]], who: Bearer) -> list[d
 
 
 def _series(intake: Intake, batch: wire.Batch) -> list[dict[str, Any]]:
-    errors: list[dict[str, Any]] = []
-    columns: dict[str, tuple[list[float], list[float], list[float]]] = {}
-    for raw in batch.series:
-        try:
-            name, steps, times, values = wire.parse_series(raw)
-        except BadInput as problem:
-            errors.append({"seq": None, "error": str(problem)})
-            continue
-        times = [at + intake.offset for at in times] if abs(intake.offset) > CLOCK_SLACK else times
-        if name in columns:
-            for have, more in zip(columns[name], (steps, times, values), strict=True):
-                have.extend(more)
-        else:
-            columns[name] = (steps, times, values)
-    figures.POINTS.inc(append_metrics(intake.session, intake.run.id or 0, columns, at=intake.now))
-    return errors
+    columns, wrong = wire.parse_columns(batch.series)
+    series = on_our_clock(columns, intake.offset)
+    figures.POINTS.inc(append_metrics(intake.session, intake.run.id or 0, series, at=intake.now))
+    return [{"seq": None, "error": problem} for problem in wrong]
 
 
 # Seconds; below it the trainer's clock is as good as ours and the network's delay is most of it.
 CLOCK_SLACK = 5.0
+
+
+def on_our_clock(columns: Mapping[str, wire.Columns], offset: float) -> Mapping[str, wire.Columns]:
+    """Points with their times as our clock had them, where the trainer's is far off."""
+    if abs(offset) <= CLOCK_SLACK:
+        return columns
+    return {name: (steps, [at + offset for at in times], values) for name, (steps, times, values) in columns.items()}  # fmt: skip
 
 
 def _start(intake: Intake, event: wire.Start, who: Bearer) -> None:
@@ -376,19 +373,37 @@ def _answer(
 ) -> dict[str, Any]:  # fmt: skip
     place = (outbox.sent(session, run.told_in) if run.told_in else None) or {}
     channel = session.get(Channel, place.get("channel") or project.channel_id or "")
-    ref = f"{project.name}/{run.number}"
+    told = answer(
+        next_seq,
+        project=project.name,
+        number=run.number,
+        name=run.name,
+        state=run.state,
+        channel=channel.name if channel else None,
+        permalink=place.get("permalink"),
+    )
+    told["errors"] = errors
+    told["run"] |= {"new_project": is_new, "nearest_project": near}
+    return told
+
+
+def answer(
+    next_seq: int, *, project: str, number: int, name: str, state: str, channel: str | None, permalink: str | None
+) -> dict[str, Any]:  # fmt: skip
+    """docs/wire.md's answer about a run of a known project, all of whose records were good."""
+    ref = f"{project}/{number}"
     return {
         "next": next_seq,
-        "errors": errors,
+        "errors": [],
         "run": {
             "ref": ref,
-            "number": run.number,
-            "name": run.name,
-            "state": run.state,
-            "channel": f"#{channel.name}" if channel else None,
-            "permalink": place.get("permalink"),
-            "message": f"{ref} → #{channel.name}" if channel else ref,
-            "new_project": is_new,
-            "nearest_project": near,
+            "number": number,
+            "name": name,
+            "state": state,
+            "channel": f"#{channel}" if channel else None,
+            "permalink": permalink,
+            "message": f"{ref} → #{channel}" if channel else ref,
+            "new_project": False,
+            "nearest_project": None,
         },
     }

@@ -1,6 +1,6 @@
 """Messages to Slack, written in the transaction of what they tell: nothing is told twice, nothing forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from bot.values import Message
+from storage.ingest_together import edits_that_wait
 from storage.memory import Outbox
 
 NOTIFY = "outbox"
@@ -89,27 +90,43 @@ def edit(
 
     Any number of edits of one post that wait are one edit. Urgent ones (a run changed its state) go first.
     """
-    statement = insert(Outbox).values(
-        key=f"edit:{target_key}",
-        lane=f"edit:{channel}",
-        method="chat.update",
-        body={"channel": channel, "render": render, "urgent": urgent},
-        target_key=target_key,
-        state="waiting",
-        attempts=0,
-        created_at=now,
-    )
+    _put_edits(session, [_edit(target_key, channel, render, now=now, urgent=urgent)])
+
+
+def edit_together(
+    session: Session, edits: Mapping[str, tuple[str, dict[str, Any]]], *, now: datetime
+) -> None:
+    """Bring many posts up to date, {target_key: (channel, render)}; those that wait for it anyway are left alone."""
+    rows = {row["key"]: row for row in (_edit(key, *edits[key], now=now) for key in sorted(edits))}
+    waiting = edits_that_wait(session, list(rows))
+    if missing := [row for key, row in rows.items() if key not in waiting]:
+        _put_edits(session, missing)
+
+
+def _edit(
+    target_key: str, channel: str, render: dict[str, Any], *, now: datetime, urgent: bool = False
+) -> dict[str, Any]:
+    return {
+        "key": f"edit:{target_key}",
+        "lane": f"edit:{channel}",
+        "method": "chat.update",
+        "body": {"channel": channel, "render": render, "urgent": urgent},
+        "target_key": target_key,
+        "state": "waiting",
+        "attempts": 0,
+        "created_at": now,
+    }
+
+
+def _put_edits(session: Session, rows: list[dict[str, Any]]) -> None:
+    statement = insert(Outbox).values(rows)
     # An urgent edit that still waits stays urgent, whatever comes after it.
     body = text(
         "CASE WHEN outbox.state = 'waiting' AND (outbox.body->>'urgent')::bool"
         " THEN jsonb_set(excluded.body, '{urgent}', 'true') ELSE excluded.body END"
     )
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["key"],
-            set_={"state": "waiting", "attempts": 0, "created_at": now, "body": body},
-        )
-    )
+    changed = {"state": "waiting", "attempts": 0, "created_at": statement.excluded.created_at, "body": body}
+    session.execute(statement.on_conflict_do_update(index_elements=["key"], set_=changed))
     _wake(session)
 
 

@@ -280,7 +280,7 @@ def _reply(
 def _place(session: Session, run: Run, *, now: datetime) -> threads.Place | None:
     """Where the run is talked about; in another channel once its project moved there, for others may read the old one."""
     place, project = threads.place_of(session, run), _project(session, run)
-    if place is None or run.visibility == "me" or not threads.moved_away(project, place):
+    if place is None or run.visibility == "me" or not threads.moved_away(project.channel_id, place.channel):
         return place
     view = run_view(session, run.id or 0, parents=True)
     threads.follow(session, project, run, run_parent(view, now=now), now=now)

@@ -77,10 +77,9 @@ def place_of(session: Session, run: Run) -> Place | None:
     return Place(channel=channel, parent_key=shown.parent_key or shown.key)
 
 
-def moved_away(project: Project, place: Place) -> bool:
-    """Whether a project talks in another channel now."""
-    known = place.channel[:1] in "CG" and project.channel_id is not None
-    return known and place.channel != project.channel_id
+def moved_away(project_channel: str | None, channel: str) -> bool:
+    """Whether a project, of which something was told in `channel`, talks in another one now."""
+    return channel[:1] in "CG" and project_channel is not None and channel != project_channel
 
 
 def follow(session: Session, project: Project, run: Run, message: Message, *, now: datetime) -> None:
@@ -146,7 +145,7 @@ def _board(session: Session, project: Project, *, channel: str, now: datetime) -
     board = current_board(session, project.id or 0)
     if board is not None:
         full = board.replies >= ROLL_OVER_REPLIES or now - board.opened_at > ROLL_OVER_AFTER
-        if not (full or moved_away(project, Place(channel=board.channel_id, parent_key=board.outbox_key))):
+        if not (full or moved_away(project.channel_id, board.channel_id)):
             return board
         board.closed_at = now
         _edit(session, board, now=now)

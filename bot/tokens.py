@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from bot.errors import Forbidden, NotFound
@@ -55,22 +56,53 @@ def create(
 
 def check(session: Session, header: str | None, *, scope: str, now: datetime) -> Bearer | None:
     """The bearer of an Authorization header; None when it names no valid token. Raises Forbidden outside its scopes."""
-    scheme, _, token = (header or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        return None
-    digest = _digest(token.strip())
-    row = session.exec(select(ApiToken).where(ApiToken.digest == digest)).first()
-    if row is None or not hmac.compare_digest(row.digest, digest):
-        return None
-    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+    digest = _digest_of(header)
+    row = session.exec(select(ApiToken).where(ApiToken.digest == digest)).first() if digest else None
+    if row is None or digest is None or not hmac.compare_digest(row.digest, digest):
         return None
     owner = session.get(Person, row.person_id) if row.person_id else None
-    if owner is not None and owner.is_gone:
+    if not _is_valid(row, owner, now=now):
         return None
     if scope not in row.scopes:
         raise Forbidden(f"This token may not {scope}. Ask for one with the scope {scope!r}.")
-    if row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1):
+    if _is_used_anew(row, now=now):
         row.last_used_at = now
+    return _bearer(row)
+
+
+def check_together(
+    session: Session, headers: Iterable[str | None], *, scope: str, now: datetime
+) -> dict[str | None, Bearer]:
+    """The bearers of many Authorization headers; a header that is not good for `scope` is left out."""
+    digests = {header: _digest_of(header) for header in headers}
+    named = (
+        select(ApiToken, Person)
+        .join(Person, isouter=True)
+        .where(col(ApiToken.digest).in_(filter(None, digests.values())))
+    )
+    found = {
+        row.digest: row
+        for row, owner in session.exec(named)
+        if _is_valid(row, owner, now=now) and scope in row.scopes
+    }
+    if anew := [row.id for row in found.values() if _is_used_anew(row, now=now)]:
+        # A token's row that somebody holds is passed over: whoever holds it may wait for what we hold.
+        free = select(ApiToken.id).where(col(ApiToken.id).in_(anew)).with_for_update(skip_locked=True)
+        used = update(ApiToken).where(col(ApiToken.id).in_(free.scalar_subquery())).values(last_used_at=now)
+        session.execute(used, execution_options={"synchronize_session": False})
+    return {header: _bearer(found[digest]) for header, digest in digests.items() if digest in found}
+
+
+def _is_valid(row: ApiToken, owner: Person | None, *, now: datetime) -> bool:
+    ended = row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now)
+    return not ended and not (owner is not None and owner.is_gone)
+
+
+def _is_used_anew(row: ApiToken, *, now: datetime) -> bool:
+    return row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1)
+
+
+def _bearer(row: ApiToken) -> Bearer:
     return Bearer(
         token_id=row.id or 0, person_id=row.person_id, project_id=row.project_id, scopes=frozenset(row.scopes)
     )
@@ -125,6 +157,12 @@ def revoke(session: Session, hint: str, *, now: datetime) -> int:
     for row in rows:
         row.revoked_at = now
     return len(rows)
+
+
+def _digest_of(header: str | None) -> str | None:
+    """What is kept of the token that an Authorization header carries."""
+    scheme, _, token = (header or "").partition(" ")
+    return _digest(token.strip()) if scheme.lower() == "bearer" and token else None
 
 
 def _digest(token: str) -> str:

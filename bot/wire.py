@@ -4,7 +4,7 @@ import base64
 import math
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Annotated, Any, Literal
@@ -266,6 +266,28 @@ def parse_series(data: object) -> tuple[str, list[float], list[float], list[floa
         raise BadInput(f"{series.k}: steps and times must fit into 64 bits")
     times = [moment / 1000 for moment in moments]
     return storable(series.k), [float(step) for step in steps], times, values
+
+
+Columns = tuple[list[float], list[float], list[float]]  # steps, seconds of the trainer's clock, values
+
+
+def parse_columns(series: Iterable[object]) -> tuple[dict[str, Columns], list[str]]:
+    """The points of each metric of a batch, and what is wrong with the series that were left out."""
+    columns: dict[str, Columns] = {}
+    wrong: list[str] = []
+    for raw in series:
+        try:
+            name, *more = parse_series(raw)
+        except BadInput as problem:
+            wrong.append(str(problem))
+            continue
+        steps, times, values = more
+        if name in columns:
+            for have, one in zip(columns[name], (steps, times, values), strict=True):
+                have.extend(one)
+        else:
+            columns[name] = (steps, times, values)
+    return columns, wrong
 
 
 def _unpacked(name: str, packed: str) -> list[float]:

@@ -99,7 +99,7 @@ def append_metrics_of_runs(
     ]
     if not chunks:
         return 0
-    cursor = _cursor(session)
+    cursor = cursor_of(session)
     _copy(cursor, chunks, at=at)
     counts = _summarise(cursor, chunks)
     for chunk in chunks:
@@ -111,14 +111,14 @@ def append_metrics_of_runs(
 
 def merge_chunks(session: Session, run_id: int) -> None:
     """Rewrite a run's series as few large chunks; nothing is lost, so it may be done at any time and again."""
-    cursor = _cursor(session)
+    cursor = cursor_of(session)
     for (name,) in cursor.execute(_SCATTERED, [run_id, CHUNK_POINTS]).fetchall():
         _merge(cursor, run_id, name, smaller_than=CHUNK_POINTS)
 
 
 def read_series(session: Session, run_id: int, name: str, max_points: int | None = None) -> Series:
     """A run's metric; thinned to `max_points` so that every peak and dip still shows."""
-    rows = _cursor(session).execute(_READ, [run_id, name]).fetchall()
+    rows = cursor_of(session).execute(_READ, [run_id, name]).fetchall()
     if not rows:
         return Series(steps=[], times=[], values=[])
     steps, times, values = (np.concatenate(column) for column in zip(*rows, strict=True))
@@ -200,7 +200,7 @@ def _floats(numbers: Sequence[float] | Floats) -> Floats:
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _cursor(session: Session) -> psycopg.Cursor[Any]:
+def cursor_of(session: Session) -> psycopg.Cursor[Any]:
     """A cursor inside the session's transaction, past what SQLAlchemy would make of millions of numbers."""
     connection = session.connection().connection.driver_connection
     if not isinstance(connection, psycopg.Connection):
