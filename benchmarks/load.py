@@ -26,7 +26,8 @@ from benchmarks.load_senders import Body, Senders, columns, head
 CLIENTS = 8
 METRICS, POINTS = 10, 500  # of a batch of the fast senders
 PROJECTS = 8  # that the live runs belong to, each with a token
-RAMP_SECONDS = 60.0  # in which the live runs start one after the other
+STARTING = 8  # runs that start at a time
+CALM_SECONDS = 10.0  # after the last start, before measuring
 POINTS_BUDGET, ACK_BUDGET, LATE_BUDGET = 100_000, 0.250, 2.0
 
 
@@ -154,9 +155,6 @@ def live_runs(bot: ServedBot, runs: int, seconds: float) -> dict[str, Any]:
     bodies: dict[tuple[int, int], Body] = {}
     due: list[tuple[float, int]] = []
     oldest = [0.0] * runs  # when the oldest point of the batch under way was logged
-    begun = time.monotonic()
-    for number in range(runs):
-        heapq.heappush(due, (begun + number / runs * RAMP_SECONDS, number))
     late: list[float] = []
     took: list[float] = []
 
@@ -178,24 +176,42 @@ def live_runs(bot: ServedBot, runs: int, seconds: float) -> dict[str, Any]:
         first[number] += METRICS * waiting + start
         step[number] += waiting
 
-    def until(end: float, settle: Callable[[float], None]) -> None:
-        """What is due is sent, what is answered is due again a second after the last point it brought."""
-        while (now := time.monotonic()) < end:
-            while due and due[0][0] <= now and now < end:
-                at, number = heapq.heappop(due)
-                send(number, at, now)
-                now = time.monotonic()
-            pause = min(due[0][0] if due else end, end) - now
-            for number, waited in senders.answers(max(0.0, pause)):
-                took.append(waited)
-                settle(time.monotonic() - oldest[number])
-                heapq.heappush(due, (oldest[number] + int(now - oldest[number]) + 1, number))
-            bodies.clear() if len(bodies) > 1000 else None
+    def step_on(end: float, settle: Callable[[float], None]) -> list[int]:
+        """Send what is due and take what is answered; a run is due again a second after the last point it brought."""
+        now = time.monotonic()
+        while due and due[0][0] <= now:
+            at, number = heapq.heappop(due)
+            send(number, at, now)
+            now = time.monotonic()
+        answered = []
+        for number, waited in senders.answers(max(0.0, min(due[0][0] if due else end, end) - now)):
+            took.append(waited)
+            settle(time.monotonic() - oldest[number])
+            heapq.heappush(due, (oldest[number] + int(now - oldest[number]) + 1, number))
+            answered.append(number)
+        if len(bodies) > 1000:
+            bodies.clear()
+        return answered
 
-    until(begun + RAMP_SECONDS + 15, lambda _: None)  # the starts, and what they left to do
+    begun, announced = time.monotonic(), set[int]()
+    for number in range(min(runs, STARTING)):
+        heapq.heappush(due, (begun, number))
+    asked = len(due)
+    while len(announced) < runs:
+        for number in set(step_on(time.monotonic() + 1, lambda _: None)) - announced:
+            announced.add(number)
+            if asked < runs:
+                heapq.heappush(due, (time.monotonic(), asked))
+                asked += 1
+    starts = time.monotonic() - begun
+    calm = time.monotonic() + CALM_SECONDS
+    while time.monotonic() < calm:
+        step_on(calm, lambda _: None)
     watch, points, batches = Watch(bot), sum(step), len(took)
-    until(begun + RAMP_SECONDS + 15 + seconds, late.append)
-    return watch.stop() | {"batches": (len(took) - batches) / seconds, "late": late,
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        step_on(end, late.append)
+    return watch.stop() | {"starts": starts, "batches": (len(took) - batches) / seconds, "late": late,
             "took": took[batches:], "points": (sum(step) - points) * METRICS / seconds, "put_off": senders.put_off}  # fmt: skip
 
 
@@ -247,6 +263,7 @@ def main() -> None:
         with fresh_bot() as bot:
             told = live_runs(bot, options.runs, options.live_seconds)
         print(f"{options.runs} live runs for {options.live_seconds:g} s, {METRICS} metrics a second each")
+        print(f"  started in     {told['starts']:>6.0f} s")
         print(f"  batches/s      {told['batches']:>8,.0f}, points/s {told['points']:,.0f}")
         print(
             f"  ack p50, p99   {statistics.median(told['took']) * 1000:>6.0f} ms, {quantile(told['took'], 0.99) * 1000:.0f} ms"

@@ -1,11 +1,14 @@
 """The HTTP API: training machines report here, programs ask, operators look; Slack's signed requests come in too."""
 
+import asyncio
 import json
 import logging
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Query, Request
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 LARGEST_BODY = 32 << 20
 LARGEST_ARTIFACT = 64 << 20
+# Starts and ends take many statements; more of them at a time would keep live runs from a turn and a connection.
+ALONE_AT_ONCE = 8
 READ_AT_ONCE = 16 << 10  # longer bodies are read in a thread: others are answered meanwhile
 
 
@@ -97,6 +102,13 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
             yield session, who
 
     together = GroupCommit(services)
+    apart = ThreadPoolExecutor(ALONE_AT_ONCE, thread_name_prefix="alone")
+
+    async def alone(
+        take: Callable[[bytes, str | None], dict[str, Any]], body: bytes, header: str | None
+    ) -> dict[str, Any]:
+        within = copy_context().run  # what its log lines are about
+        return await asyncio.get_running_loop().run_in_executor(apart, within, take, body, header)
 
     def take_alone(body: bytes, authorization: str | None) -> dict[str, Any]:
         with services.database.session() as session:
@@ -121,7 +133,7 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         )
         answer = await together.take(plain) if plain else None
         if answer is None:
-            answer = await run_in_threadpool(take_alone, body, authorization)
+            answer = await alone(take_alone, body, authorization)
         return JSONResponse(answer, status_code=409 if set(answer) == {"next"} else 200)
 
     @web.post("/api/v1/heartbeat", tags=["training"], openapi_extra=_takes(Heartbeat))
@@ -130,7 +142,7 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         plain = read_beat(body, authorization) if len(body) <= READ_AT_ONCE else None
         answer = await together.take(plain) if plain else None
         if answer is None:
-            answer = await run_in_threadpool(beat_alone, body, authorization)
+            answer = await alone(beat_alone, body, authorization)
         return JSONResponse(answer)
 
     @web.put("/api/v1/runs/{uid}/artifacts/{name}", tags=["training"])

@@ -373,7 +373,7 @@ def _answer(
 ) -> dict[str, Any]:  # fmt: skip
     place = (outbox.sent(session, run.told_in) if run.told_in else None) or {}
     channel = session.get(Channel, place.get("channel") or project.channel_id or "")
-    told = answer(
+    told = wire.answer(
         next_seq,
         project=project.name,
         number=run.number,
@@ -385,25 +385,3 @@ def _answer(
     told["errors"] = errors
     told["run"] |= {"new_project": is_new, "nearest_project": near}
     return told
-
-
-def answer(
-    next_seq: int, *, project: str, number: int, name: str, state: str, channel: str | None, permalink: str | None
-) -> dict[str, Any]:  # fmt: skip
-    """docs/wire.md's answer about a run of a known project, all of whose records were good."""
-    ref = f"{project}/{number}"
-    return {
-        "next": next_seq,
-        "errors": [],
-        "run": {
-            "ref": ref,
-            "number": number,
-            "name": name,
-            "state": state,
-            "channel": f"#{channel}" if channel else None,
-            "permalink": permalink,
-            "message": f"{ref} → #{channel}" if channel else ref,
-            "new_project": False,
-            "nearest_project": None,
-        },
-    }

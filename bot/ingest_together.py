@@ -201,7 +201,7 @@ def _sign_of_life(one: Plain, stream: KnownStream, *, now: datetime) -> SignOfLi
 
 
 def _answer(stream: KnownStream, next_seq: int) -> Json:
-    return ingest.answer(
+    return wire.answer(
         next_seq,
         project=stream.project,
         number=stream.number,

@@ -290,6 +290,28 @@ def parse_columns(series: Iterable[object]) -> tuple[dict[str, Columns], list[st
     return columns, wrong
 
 
+def answer(
+    next_seq: int, *, project: str, number: int, name: str, state: str, channel: str | None, permalink: str | None
+) -> dict[str, Any]:  # fmt: skip
+    """docs/wire.md's answer about a run of a known project, all of whose records were good."""
+    ref = f"{project}/{number}"
+    return {
+        "next": next_seq,
+        "errors": [],
+        "run": {
+            "ref": ref,
+            "number": number,
+            "name": name,
+            "state": state,
+            "channel": f"#{channel}" if channel else None,
+            "permalink": permalink,
+            "message": f"{ref} → #{channel}" if channel else ref,
+            "new_project": False,
+            "nearest_project": None,
+        },
+    }
+
+
 def _unpacked(name: str, packed: str) -> list[float]:
     """Doubles from base64 of their bytes: all first bytes, all second ones, and so on."""
     try:
