@@ -4,18 +4,17 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
+from typing import TYPE_CHECKING
 
 from bot.better import Goal, goal_of, value_of
 from bot.blocks import flat
 from bot.compare import finite_curve
 from bot.numbers import as_number
 from bot.values import RunView
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SIZE = (8.0, 4.5)
 DPI = 120
@@ -75,7 +74,7 @@ def curves(runs: Sequence[RunView], metric: str) -> bytes | None:
     return finished(figure, axes, x="step", y=metric)
 
 
-def look_closer(axes: Axes, values: Sequence[float], goal: Goal | None) -> None:
+def look_closer(axes: "Axes", values: Sequence[float], goal: Goal | None) -> None:
     """Where it matters the lines lie close: the first, worst fifth is left out of the picture."""
     ranked = sorted(values)
     low, high = ranked[0], ranked[-1]
@@ -194,33 +193,36 @@ def drawable(x: float, y: float) -> bool:
     return abs(x) < LARGEST and abs(y) < LARGEST
 
 
-def canvas() -> tuple[Figure, Axes]:
+def canvas() -> "tuple[Figure, Axes]":
     """An empty picture; without pyplot, which keeps figures alive and is not thread-safe."""
     return picture_of(*SIZE)
 
 
-def picture_of(width: float, height: float) -> tuple[Figure, Axes]:
+def picture_of(width: float, height: float) -> "tuple[Figure, Axes]":
     """An empty picture of so many inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
 
 
-def finished_picture(figure: Figure) -> bytes:
+def finished_picture(figure: "Figure") -> bytes:
     """A picture without axes as PNG."""
     output = io.BytesIO()
     figure.savefig(output, format="png")
     return output.getvalue()
 
 
-def dots(axes: Axes, points: Sequence[Point], colour: str) -> None:
+def dots(axes: "Axes", points: Sequence[Point], colour: str) -> None:
     """Points with the runs' numbers beside them."""
     axes.scatter([x for _, x, _ in points], [y for _, _, y in points], color=colour, s=40, zorder=3)
     for run, x, y in points:
         axes.annotate(f"#{run.number}", (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
 
 
-def finished(figure: Figure, axes: Axes, *, x: str, y: str) -> bytes:
+def finished(figure: "Figure", axes: "Axes", *, x: str, y: str) -> bytes:
     """The picture as PNG."""
     # A name such as $lr$ is a name, not a formula.
     axes.set_xlabel(known(x), parse_math=False)
@@ -238,4 +240,7 @@ def known(text: str) -> str:
 @lru_cache(maxsize=1)
 def letters() -> frozenset[int]:
     """The characters of the font that matplotlib brings along."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
     return frozenset(FT2Font(font_manager.findfont("DejaVu Sans")).get_charmap())
