@@ -307,15 +307,45 @@ def test_every_server_logged_in_to_keeps_its_own_token_and_the_last_is_the_defau
 
 def test_commands_say_what_to_do(tmp_path: Path) -> None:
     env = children.environment(tmp_path / "spool")
+    (tmp_path / "train.py").write_text("print(1)")
     for words, cure in (
         (["note", "vision/1", "x"], "runlore login"),
         (["sync", "nowhere"], "is no directory"),
         (["run"], "nothing to run"),
-    ):
-        done = children.command(*words, env=env)
+        (["run", "train.py"], "try `runlore run -- python train.py`"),
+        (["run", "--metric", "loss", "--", "true"], "write NAME=REGEX"),
+        (["login"], "which server? runlore login https://"),
+        (["login", "localhost:1"], "the server does not begin a login: Connection refused — is the server's address right?"),
+        (["import", "csv", "absent.csv"], "cannot read absent.csv: No such file or directory"),
+        (["checkout", "nowhere"], "name it like vision/42"),
+    ):  # fmt: skip
+        done = children.command(*words, env=env, cwd=tmp_path)
         assert done.returncode == 1
         assert cure in done.stderr
         assert "Traceback" not in done.stderr
+        as_json = children.command(words[0], "--json", *words[1:], env=env, cwd=tmp_path)
+        assert cure in json.loads(as_json.stdout)["error"]
+
+
+def test_the_command_shows_what_this_machine_holds_and_which_settings_apply(tmp_path: Path) -> None:
+    env = children.environment(tmp_path / "spool", TMPDIR=str(tmp_path), RUNLORE_TAGS="a, b")
+    children.run("run = runlore.init(name='first', mode='offline')\nrun.log({'x': 1})\nrun.finish()", env)
+    (row,) = json.loads(children.command("status", str(tmp_path / "spool"), "--json", env=env).stdout)["runs"]
+    assert (row["name"], row["project"], row["state"]) == ("first", "vision", "kept")
+    assert "1 kept on this machine: `runlore sync` sends them" in children.command("status", env=env).stdout
+    found = json.loads(children.command("env", "--json", env=env).stdout)
+    assert (found["tags"], found["project"], found["directory"]) == (
+        ["a", "b"],
+        "vision",
+        str(tmp_path / "spool"),
+    )
+    with_token = children.command("env", env=env | {"RUNLORE_TOKEN": "rl_secret_token_0123456789"}).stdout
+    assert "rl_sec…  (environment)" in with_token
+    assert "secret_token" not in with_token
+    helped = subprocess.run(
+        [sys.executable, "-m", "runlore"], env=env, capture_output=True, text=True, check=True
+    )
+    assert "usage: runlore" in helped.stdout
 
 
 def test_settings_come_from_argument_then_environment(monkeypatch: pytest.MonkeyPatch) -> None:

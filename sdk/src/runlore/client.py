@@ -79,7 +79,9 @@ class Client:
                 return self._read(error.code, error)
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            return Answer(0, {}, None, str(reason) or type(error).__name__)
+            # "Connection refused", without the number that only this machine's kernel knows.
+            words = getattr(reason, "strerror", None) or str(reason)
+            return Answer(0, {}, None, words or type(error).__name__)
 
     def _read(self, status: int, response: Any) -> Answer:
         retry_after = _retry_after(response.headers.get("Retry-After"))

@@ -23,7 +23,9 @@ def run(argv: Sequence[str], options: argparse.Namespace) -> int:
     """Start the command with its output led into the run, pass signals on, and end as it ended."""
     patterns = [_pattern(text) for text in options.metric]
     if shutil.which(argv[0]) is None:
-        raise Problem(f"cannot run {argv[0]}: there is no such command")
+        script = os.path.isfile(argv[0])
+        cure = f"it is a file; try `runlore run -- {'python ' if argv[0].endswith('.py') else './'}{argv[0]}`"
+        raise Problem(f"cannot run {argv[0]}: {cure if script else 'there is no such command'}")
     # The command's output goes through our descriptors, terminal or not.
     os.environ.setdefault("RUNLORE_CONSOLE", "fd")
     found = settings.load(

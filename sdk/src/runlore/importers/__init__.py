@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
             f"{error.name} is not installed here: its own package reads its data (pip install {error.name})"
         ) from None
     except (OSError, ValueError) as error:
-        raise Problem(f"cannot read {options.source}: {error}") from None
+        raise Problem(f"cannot read {options.source}: {getattr(error, 'strerror', None) or error}") from None
     except Exception as error:  # noqa: BLE001 - other trackers' packages have errors of their own (a wrong key, no such server)
         raise Problem(f"cannot read {options.source}: {type(error).__name__}: {error}") from None
     kept = (
