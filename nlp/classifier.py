@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp.embedding import MiniLm
-from nlp.features import CueReader, GramReader, Vocabulary, cue_names, grams, pieces
+from nlp.features import PLACES, CueReader, GramReader, Vocabulary, cue_names, grams, pieces, places
 from nlp.sentences import Token
 from nlp.values import ROLES, ModelError, Vectors
 
 Stored = npt.NDArray[Any]
-VECTORS = ("wording",)
+VECTORS = ("wording", *PLACES)
 CUTS = {"words": grams, "pieces": pieces}
 VIEWS = (*VECTORS, "cues", *CUTS)
 
@@ -83,8 +83,7 @@ class RoleClassifier:
         """One row per sentence, one column per role of `ROLES`; rows sum to one."""
         if not texts:
             return np.zeros((0, len(ROLES)), dtype=np.float32)
-        encoded = self._encoder.encode(texts)
-        seen = {view: getattr(encoded, view) for view in VECTORS} | self._plain(texts, parses)
+        seen = depths(texts, parses, self._encoder) | self._plain(texts, parses)
         return softmax(self._weights.scores(seen))
 
     def guess(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> Vectors:
@@ -94,6 +93,12 @@ class RoleClassifier:
     def _plain(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> dict[str, Vectors]:
         seen = {name: reader.read(texts) for name, reader in self._grams.items()}
         return seen | {"cues": self._cues.read(texts, parses)}
+
+
+def depths(texts: Sequence[str], parses: Sequence[tuple[Token, ...]], encoder: MiniLm) -> dict[str, Vectors]:
+    """The views of `VECTORS`: the middle layers over all words, at the main verb and at the first words."""
+    encoded = encoder.encode(texts, places(parses))
+    return dict(zip(VECTORS, (encoded.wording, *encoded.places), strict=True))
 
 
 def softmax(scores: Vectors) -> Vectors:

@@ -82,3 +82,19 @@ def test_the_rare_roles_are_found_in_sentences_it_never_saw(extractor: Rationale
     found = Counter(row["role"] for row in rows if extractor.read(row["text"]).role == row["role"])
     assert min(said.values()) >= 60
     assert all(found[role] / said[role] >= 0.7 for role in ("problem", "decision", "next_step"))
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("One problem is left, it still confuses 8s and 9s", "problem"),
+        ("it still mixes up speakers when two of them talk at once", "problem"),
+        ("It still beats the baseline by 2 points.", "outcome"),
+        ("We would just need to set up more than one benchmark.", "next_step"),
+        ("All this would need is a second pass over the labels.", "next_step"),
+    ],
+)
+def test_what_is_left_is_trouble_work_or_a_result(
+    extractor: RationaleExtractor, text: str, role: str
+) -> None:
+    assert extractor.read(text).role == role
