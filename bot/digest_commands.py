@@ -20,7 +20,7 @@ from storage.tables import Person, Project
 
 
 def command(asking: Asking, asked: Command) -> Message:
-    """`digest` previews; `digest 08:30`, `digest full`, `digest mon,thu`, `digest off` change what the channel gets."""
+    """`digest` previews the next one; `digest 08:30`, `digest full`, `digest mon,thu`, `digest off` change what the channel gets."""
     words = asked.text.lower().replace(",", " ").split()
     session, channel, now = asking.session, asking.channel, asking.now
     if words[:1] == ["off"]:
@@ -33,16 +33,20 @@ def command(asking: Asking, asked: Command) -> Message:
         when = f"{', '.join(kept.weekdays)} at {kept.local_time:%H:%M} ({kept.time_zone})"
         where = "You get" if channel.startswith(DIRECT) else "This channel gets"
         return Message(text=f"{where} a {kept.depth} digest: {when}. `digest off` stops it.")
-    told_since = asking.filter(asked).since
-    here = select(Subscription.depth).where(Subscription.channel_id == channel)
-    depth = depth or session.exec(here).first() or "brief"
-    return _preview(asking, since=told_since or now - timedelta(days=1), depth=depth)
+    here = session.exec(
+        select(Subscription).where(Subscription.channel_id == channel, col(Subscription.active))
+    ).first()
+    since = asking.filter(asked).since or (here and here.last_covered_until) or now - timedelta(days=1)
+    return _preview(asking, here, since=since, depth=depth or (here.depth if here else "brief"))
 
 
-def _preview(asking: Asking, *, since: datetime, depth: str) -> Message:
-    """What a digest would say now: of the thread's or channel's project, else of all that can be seen."""
+def _preview(asking: Asking, here: Subscription | None, *, since: datetime, depth: str) -> Message:
+    """What the next digest holds so far: of the thread's or channel's projects, else of all that can be seen."""
     session = asking.session
-    if asking.home is not None and asking.sight.sees(asking.home.id or 0):
+    if here is not None and asking.here is None:
+        told = digests.projects_told(session, here, now=asking.now)
+        projects = [one for one in told if asking.sight.sees(one.id or 0)]
+    elif asking.home is not None and asking.sight.sees(asking.home.id or 0):
         projects = [asking.home]
     else:
         query = select(Project).where(col(Project.archived_at).is_(None)).order_by(col(Project.name))

@@ -85,7 +85,7 @@ def _send(session: Session, subscription: Subscription, *, now: datetime) -> boo
     ).first()
     if written is None or since >= until:
         return False
-    projects = _projects(session, subscription, now=now)
+    projects = projects_told(session, subscription, now=now)
     told = moved(session, projects, since=since, until=until)
     if told:
         messages = written_as(
@@ -185,7 +185,7 @@ def _report(session: Session, digest_id: int, *, now: datetime) -> Report | None
     place = outbox.sent(session, key)
     if place is None:
         raise NotSentYet
-    projects = _projects(session, subscription, now=now)
+    projects = projects_told(session, subscription, now=now)
     told = moved(session, projects, since=digest.since, until=digest.until)
     return Report(
         name=f"progress-{digest.local_date}",
@@ -197,7 +197,7 @@ def _report(session: Session, digest_id: int, *, now: datetime) -> Report | None
     )
 
 
-def _projects(session: Session, subscription: Subscription, *, now: datetime) -> list[Project]:
+def projects_told(session: Session, subscription: Subscription, *, now: datetime) -> list[Project]:
     """A channel's own projects, which all its members may see; a person's those they took part in and may see."""
     if not subscription.channel_id.startswith(DIRECT):
         return facts.projects_of_channel(session, subscription.channel_id, subscription.project_ids)

@@ -32,7 +32,7 @@ EXACT_UP_TO = 20_000
 EXACT_NARROWED = 100_000
 """The same under a question's conditions: few notes meet them, and only those are compared."""
 
-LONGEST_WALK, NOTES_A_STEP = 2_500, 200
+LONGEST_WALK, NOTES_A_STEP = 2_000, 250
 """How many neighbours the index yields of which the nearest are kept: one for so many notes in sight. The more notes lie
 equally near, the more of the nearest a short walk misses (benchmarks/ask.md)."""
 

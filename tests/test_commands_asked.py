@@ -4,6 +4,10 @@ import json
 
 from local_workspace import ANA, BEN, CHLOE, GENERAL, RUNS, SECRET, VISION
 from running_bot import RunningBot, shown
+from sqlmodel import select
+
+from storage.memory import AnswerRating
+from storage.tables import Person
 
 
 def two_runs(bot: RunningBot, project: str, channel: str = VISION) -> None:
@@ -107,6 +111,35 @@ def test_ask_them_asks_in_the_thread_of_the_run(bot: RunningBot) -> None:
     bot.workspace.submit_view(BEN, view["id"], state)
     told = shown(bot.reply(VISION, thread, "asks: With"))
     assert f"<@{ANA}> <@{BEN}> asks: With <which> data?" in told
+
+
+def test_an_answer_shows_more_compares_its_runs_and_is_rated(bot: RunningBot) -> None:
+    two_runs(bot, "cmd-more")
+    for number, each in ((1, "early"), (2, "late")):
+        thread = bot.message(VISION, f"cmd-more/{number}")["ts"]
+        for place in range(4):
+            bot.workspace.reply(ANA, VISION, thread, f"Tried okapi augmentation {each} {place}, acc went up.")
+    bot.settle()
+    asked = bot.workspace.post(BEN, VISION, "@runlore who has tried okapi augmentation?")
+    answer = bot.reply(VISION, asked, "okapi")
+    texts = [f"okapi augmentation {each} {place}," for each in ("early", "late") for place in range(4)]
+    left = [one for one in texts if one not in shown(answer)]
+    assert len(left) == 3
+    for action, words in (
+        ("answer_more", left[0]),
+        ("answer_compare", "cmd-more/2 beats cmd-more/1"),
+        ("answer_good", "Thank you, noted"),
+        ("answer_bad", "other words"),
+    ):
+        bot.workspace.click(BEN, VISION, answer["ts"], action)
+        told = shown(bot.whisper(BEN, VISION, words, thread=asked))
+        if action == "answer_more":
+            assert [one for one in texts if one in told] == left
+    with bot.services.database.session() as session:
+        ben = session.exec(select(Person).where(Person.slack_id == BEN)).one()
+        ratings = session.exec(select(AnswerRating).where(AnswerRating.person_id == ben.id)).all()
+        kept = [(one.question, one.good) for one in ratings if "okapi" in one.question]
+    assert kept == [("okapi augmentation", True), ("okapi augmentation", False)]
 
 
 def test_connecting_a_channel_gives_it_threads_and_the_two_lines(bot: RunningBot) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from fakes import FakeModels
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, select
 from bot import data_watch, digests, runs
 from bot.commands import compare_runs
 from bot.data_files import look_at
+from bot.data_libraries import object_state
 from bot.data_web import NotAllowed, is_public, look_at_address
 from bot.data_words import change_words
 from bot.digest_facts import collect
@@ -364,3 +366,31 @@ def test_an_object_store_is_asked_where_its_library_is_there(lake: Lake) -> None
     assert lake.look(later=DAY) == 1
     for never in ("s3://bucket/none", "memory://x", "file:///etc/hostname", "nothing://x"):
         assert data_watch.read(never, None, lake.services.settings) is None
+
+
+def test_all_objects_under_a_prefix_are_looked_at() -> None:
+    fsspec = pytest.importorskip("fsspec")
+
+    class Store(fsspec.AbstractFileSystem):  # type: ignore[misc, name-defined] # no types where it is absent
+        """Holds two objects under one prefix, and an empty prefix."""
+
+        cachable = False
+        tags: ClassVar[dict[str, str]] = {"bucket/day/1.csv": "one", "bucket/day/2.csv": "two"}
+
+        def info(self, path: str, **_: object) -> dict[str, object]:
+            return {"name": path, "size": 0, "type": "directory"}
+
+        def find(self, path: str, **_: object) -> dict[str, dict[str, object]]:
+            found = {name: tag for name, tag in Store.tags.items() if name.startswith(path.split("://")[-1])}
+            return {
+                name: {"name": name, "size": 5, "ETag": tag, "type": "file"} for name, tag in found.items()
+            }
+
+    fsspec.register_implementation("s3", Store, clobber=True)
+    before = object_state("s3://bucket/day")
+    assert before is not None
+    assert before["size"] == 10
+    assert object_state("s3://bucket/day") == before
+    Store.tags["bucket/day/2.csv"] = "three"
+    assert object_state("s3://bucket/day") != before
+    assert object_state("s3://bucket/none") is None

@@ -9,7 +9,11 @@ import pytest
 from memory_of_a_team import Team
 from sqlmodel import Session, col, select
 
-from bot import digests
+from bot import digest_commands, digests
+from bot.asking import Asking
+from bot.grammar import parse
+from bot.plain_text import plain_text
+from bot.sight import project_sight
 from storage.database import Database
 from storage.memory import Outbox, Subscription
 from storage.tables import Person, Project, Run
@@ -182,3 +186,37 @@ def test_a_crash_between_claim_and_post_leaves_the_digest_to_the_next(database: 
         assert told(session) == []
         assert tick(session, MONDAY + timedelta(seconds=15), MONDAY + timedelta(seconds=30)) == [1, 0]
         assert told(session) == ["vision: 1 run"]
+
+
+def preview(session: Session, subscription: Subscription, words: str, *, now: datetime) -> str:
+    """What `/runs digest` in its channel answers."""
+    services: Any = None  # a preview asks nothing outside the database
+    project = session.exec(select(Project)).one()
+    asking = Asking(
+        session=session, services=services, person=None, channel=subscription.channel_id,
+        sight=project_sight(project.id or 0), now=now, home=project,
+    )  # fmt: skip
+    answer = digest_commands.command(asking, parse(words))
+    return plain_text(answer.text, answer.blocks)
+
+
+def test_a_preview_holds_what_the_next_digest_will(session: Session) -> None:
+    kept = connected(session, since=MONDAY - 4 * DAY)
+    tick(session, MONDAY - 3 * DAY)  # on Friday at nine, nothing had happened yet: Monday's covers it
+    ends(session, MONDAY - 3 * DAY - HOUR * 5, state="failed", ending={"cause": "KeyError"})
+    ends(session, MONDAY - 2 * DAY)
+    ends(session, MONDAY - 5 * DAY)  # before the channel was connected
+    assert "2 runs" in preview(session, kept, "digest", now=MONDAY - HOUR)
+    assert "Nothing" in preview(session, kept, "digest since:2026-11-22", now=MONDAY - HOUR)
+    tick(session, MONDAY)
+    assert "2 runs" in told(session)[-1]
+    ends(session, MONDAY + HOUR)
+    assert "1 run" in preview(session, kept, "digest", now=MONDAY + 2 * HOUR)
+
+
+def test_a_preview_where_none_is_subscribed_tells_of_the_last_day(session: Session) -> None:
+    kept = connected(session, since=MONDAY - 4 * DAY)
+    kept.active = False
+    ends(session, MONDAY - 2 * DAY)
+    ends(session, MONDAY - HOUR)
+    assert "1 run" in preview(session, kept, "digest", now=MONDAY)
