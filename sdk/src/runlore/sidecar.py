@@ -14,14 +14,14 @@ from runlore.client import Client
 from runlore.output import Output
 from runlore.ship import Shipper, reserve_path
 from runlore.spool import Spool, open_reserve
+from runlore.voice import Voice
 
 POLL_SECONDS = 0.1
 # Longer batches compress better; what people wait for (the start, alerts, warnings, the end) is sent at once.
 SHIP_SECONDS = 2.0
 SAMPLE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
-# A run's message is posted a moment after the run was taken in: its permalink is asked for so often.
-PLACE_SECONDS, PLACE_TRIES = 0.5, 4
+PLACE_SECONDS = 0.5
 NEXT_SIGN_SECONDS = 30.0
 STATUS_SECONDS = 1.0
 
@@ -65,7 +65,7 @@ class Sidecar:
     def __init__(self, directory: str, description: dict[str, Any]) -> None:
         self._directory = directory
         self._description = description
-        self._silent = bool(description["silent"])
+        self._voice = Voice(description.get("url") or "", silent=bool(description["silent"]))
         self._pid: int = description["pid"]
         self._started: int = description["started"]
         self._pidfd = _pidfd()
@@ -79,7 +79,7 @@ class Sidecar:
         if own_fd >= 0:
             reserves[own_stream] = f"/proc/self/fd/{own_fd}"
         self._spool = Spool(
-            directory, run=description["run"], project=description["project"], warn=self._say,
+            directory, run=description["run"], project=description["project"], warn=self._voice.say,
             reserve_fd=own_fd, reserve_stream=own_stream,
         )  # fmt: skip
         url: str = description.get("url") or ""
@@ -87,7 +87,7 @@ class Sidecar:
         if description["mode"] == "online" and url:
             self._shipper = Shipper(
                 directory, description, Client(url, os.environ.get("RUNLORE_TOKEN")),
-                report=self._hear, token=lambda: settings.token_for(url), reserves=reserves,
+                report=self._voice.hear, token=lambda: settings.token_for(url), reserves=reserves,
             )  # fmt: skip
         state = batches.read_state(directory)
         self._output = Output(
@@ -108,9 +108,6 @@ class Sidecar:
         self._asked = 0
         self._shipped = 0
         self._beat = threading.Event()
-        self._announced = False
-        self._place, self._place_asked = dict[str, Any](), 0
-        self._problem = ""
 
     # -- the loop -----------------------------------------------------------------------------------------
 
@@ -191,7 +188,7 @@ class Sidecar:
     def _ship_loop(self) -> None:
         assert self._shipper is not None  # noqa: S101 - only started with one
         while True:
-            self._ship_now.wait(PLACE_SECONDS if self._place and not self._announced else SHIP_SECONDS)
+            self._ship_now.wait(PLACE_SECONDS if self._voice.place_is_due else SHIP_SECONDS)
             self._ship_now.clear()
             asked, ending = self._asked, self._ending.is_set()
             try:
@@ -200,11 +197,11 @@ class Sidecar:
                     self._beat.clear()
                     self._shipper.heartbeat(next_in=NEXT_SIGN_SECONDS, readings=self._latest)
             except Exception as error:  # noqa: BLE001 - a bug in shipping must not end the watch
-                self._say(f"sending failed: {type(error).__name__}: {error}")
+                self._voice.say(f"sending failed: {type(error).__name__}: {error}")
                 done = False
                 time.sleep(5.0)
             if done:
-                self._find_place(last=ending)
+                self._voice.find_place(self._shipper.ask_where, last=ending)
                 self._shipped = asked
                 if ending:
                     return
@@ -220,15 +217,15 @@ class Sidecar:
         while self._shipped < asked and time.monotonic() < end:
             time.sleep(0.01)
             self._output.pump()
-            if self._problem:
+            if self._voice.problem:
                 return False
         return self._shipped >= asked
 
     def _flush_for_exit(self) -> None:
         self._output.drain()
         flushed = self._flush(30.0)
-        self._tell_place()
-        self._answer("flushed", flushed)
+        self._voice.tell_place()
+        self._voice.answer("flushed", flushed)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -238,7 +235,7 @@ class Sidecar:
             status = exits.marker_status(self._markers())
         else:
             # Some parents read the output to its end before they reap, and until then there may be no status.
-            self._close_output()
+            self._voice.close()
             status = self._status()
         self._files.pump(self._directory, final=True)
         event = self.judge(status)
@@ -251,16 +248,16 @@ class Sidecar:
         batches_state = {"ended": True, "output": self._output.positions()}
         if self._shipper is None:
             batches.write_state(self._directory, {**batches.read_state(self._directory), **batches_state})
-            self._answer("done", True)
+            self._voice.answer("done", True)
             return
         self._shipper.remember(**batches_state)
         self._ending.set()
         shipped = self._flush(self._description["exit_wait"])
         # The training process waits no longer, and whoever reads its output must not wait for us.
-        self._close_output()
+        self._voice.close()
         if shipped or self._linger():
             self._shipper.remember(complete=True)
-            self._answer("done", True)
+            self._voice.answer("done", True)
         with contextlib.suppress(OSError):
             sync.prune(os.path.dirname(self._directory), now=time.time())
 
@@ -314,59 +311,6 @@ class Sidecar:
         self._spool.event("alert", {"title": f"rank {rank} {event['state']}: {event['cause']}"[:200],
                                     "text": text[-3000:], "level": "ERROR"})  # fmt: skip
 
-    def _close_output(self) -> None:
-        """Whoever reads the run's output through a pipe must not have to wait for us."""
-        null = os.open(os.devnull, os.O_RDWR)
-        for fd in (1, 2):
-            os.dup2(null, fd)
-        self._silent = True
-
-    # -- words --------------------------------------------------------------------------------------------
-
-    def _hear(self, kind: str, body: dict[str, Any]) -> None:
-        """What the shipper has to report."""
-        if kind == "record_error":
-            self._say(f"the server left out record {body.get('seq')}: {body.get('error')}")
-        elif kind == "damaged":
-            self._say(f"{body['bytes']} bytes of the spool were damaged and are left out")
-        elif kind == "problem":
-            self._say(explain(body, self._description["url"]))
-            if body["status"] in (0, 401, 403):
-                # Waiting will not help: whoever waits for us may go.
-                self._problem = body["reason"]
-                self._answer("problem", self._problem)
-        elif kind == "run":
-            if self._problem:
-                self._problem = ""
-                self._answer("problem", "")
-            # Only the first answer knows that the project is new.
-            self._place = {**body, **{k: v for k, v in self._place.items() if k.endswith("_project")}}
-
-    def _find_place(self, *, last: bool) -> None:
-        """Say where the run is, with its permalink if there is one within a moment."""
-        if self._announced or not self._place or self._shipper is None:
-            return
-        self._place_asked += 1
-        if not self._place.get("permalink"):
-            self._shipper.ask_where()
-        if self._place.get("permalink") or self._place_asked >= PLACE_TRIES or last:
-            self._tell_place()
-
-    def _tell_place(self) -> None:
-        if self._place and not self._announced:
-            self._announced = True
-            self._answer("run", self._place)
-            self._say(where(self._place))
-
-    def _say(self, text: str) -> None:
-        if not self._silent and text:
-            with contextlib.suppress(OSError):
-                os.write(2, f"runlore: {text}\n".encode())
-
-    def _answer(self, word: str, value: Any) -> None:
-        with contextlib.suppress(OSError):
-            os.write(launch.BACK_FD, json.dumps({word: value}).encode() + b"\n")
-
 
 def _pidfd() -> int:
     """The training process, as it was handed over; -1 where the system has no such thing."""
@@ -374,27 +318,3 @@ def _pidfd() -> int:
         return launch.PROCESS_FD if "pidfd" in os.readlink(f"/proc/self/fd/{launch.PROCESS_FD}") else -1
     except OSError:
         return -1
-
-
-def where(run: dict[str, Any]) -> str:
-    """The line that tells people where their run is."""
-    line = " ".join(str(run[part]) for part in ("message", "permalink") if run.get(part))
-    line = line or f"{run.get('ref', '')}"
-    if run.get("new_project"):
-        near = run.get("nearest_project")
-        line += f" (a new project{f'; did you mean {near}?' if near else ''})"
-    return line
-
-
-def explain(problem: dict[str, Any], url: str) -> str:
-    """Why the server does not take the run, in words that help."""
-    status, reason = problem["status"], problem["reason"]
-    if status == 401:
-        return (
-            f"not logged in to {url} ({reason}): kept on this machine; `runlore login`, then `runlore sync`"
-        )
-    if status == 403:
-        return f"{url} does not let this token in ({reason}): kept on this machine"
-    if status == 0:
-        return f"cannot reach {url} ({reason}): kept on this machine and sent when it answers"
-    return f"{url} answers {status} ({reason}): kept on this machine and tried again"
