@@ -30,6 +30,15 @@ class Inbox:
             if event["type"] == kind and event.get("subtype") == subtype:
                 return body
 
+    def about(self, ts: str) -> dict[str, Json]:
+        """The two events about one message by type, in whichever order they come: each is delivered by itself."""
+        found: dict[str, Json] = {}
+        while len(found) < 2:
+            body = self._queue.get(timeout=20)
+            if body["event"].get("ts") == ts:
+                found[body["event"]["type"]] = body
+        return found
+
     def drain(self, until: str) -> list[Json]:
         """All events up to the message with this text."""
         found: list[Json] = []
@@ -83,10 +92,8 @@ def test_a_mention_is_two_events_with_two_ids(connected: tuple[LocalWorkspace, I
     workspace, inbox = connected
     parent = workspace.post(ANA, RUNS, "run 42")
     ts = workspace.reply(BEN, RUNS, parent, "@runlore compare with 41")
-    message = inbox.next("message")
-    if message["event"]["ts"] == parent:
-        message = inbox.next("message")
-    mention = inbox.next("app_mention")
+    told = inbox.about(ts)
+    message, mention = told["message"], told["app_mention"]
     assert message["event"]["ts"] == mention["event"]["ts"] == ts
     assert message["event_id"] != mention["event_id"]
     assert mention["event"]["text"] == "<@U0RUNLORE> compare with 41"
