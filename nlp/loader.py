@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp.models import PACKAGED_MINILM, packaged_file, whisper_directory
-from nlp.values import Embedder, ModelError, RationaleExtractor, Role, Summarizer, Transcriber
+from nlp.values import Embedder, ModelError, RationaleExtractor, Role, Transcriber
 
 if TYPE_CHECKING:
     from nlp.embedding import MiniLm
@@ -47,13 +47,6 @@ def load_embedder(threads: int | None = None) -> Embedder:
 def load_extractor() -> RationaleExtractor:
     """Text to roles and facts."""
     return _extractor()
-
-
-def load_summarizer() -> Summarizer:
-    """Text to a title and one sentence of its own words."""
-    from nlp.summary import ExtractiveSummarizer
-
-    return ExtractiveSummarizer(_extractor())
 
 
 def load_words() -> Callable[[str], list[str]]:

@@ -121,7 +121,11 @@ class NumberReader:
         return not (after in COUNTED or (follows and (not after.isalpha() or after in CLAUSE_GOES_ON)))
 
     def _half_percent(self, index: int) -> tuple[str, int] | None:
-        """ "half a percent", "a quarter of a percent"."""
+        """ "half a percent", "a quarter of a percent", "three quarters of a percent"."""
+        if (self._said(index) in ("three", "3"), self._said(index + 1)) == (True, "quarters"):
+            at = index + 2 + (self._said(index + 2) == "of")
+            at += self._said(at) == "a"
+            return ("0.75%", at + 1) if self._said(at) in PERCENT else None
         index += self._said(index) == "a"
         value = {"half": "0.5%", "quarter": "0.25%"}.get(self._said(index))
         if value is None or self._said(index - 1) in ("and", "three"):
@@ -165,7 +169,7 @@ class NumberReader:
     def _exponent(self, written: str, end: int) -> tuple[str, int] | None:
         """ "e minus four", "E-4", "times ten to the minus four"."""
         if self._said(end) in ("times", "x", "×") and self._said(end + 1) in ("ten", "10"):
-            raised = self._raised(end + 2)
+            raised = self._raised(end + 2, of_ten=True)
             return (f"{written}e{raised[0]}", raised[1]) if raised else None
         at = end
         if (
@@ -214,11 +218,14 @@ class NumberReader:
             return written, end
         return (f"1e{raised[0]}" if written == "10" else f"2^{raised[0]}"), raised[1]
 
-    def _raised(self, index: int) -> tuple[str, int] | None:
-        """ "to the minus four", "to the power of four", "to the fifteenth"."""
-        if (self._said(index), self._said(index + 1)) != ("to", "the"):
+    def _raised(self, index: int, *, of_ten: bool = False) -> tuple[str, int] | None:
+        """ "to the minus four", "to the power of four", "to the fifteenth", "^4", "(times ten) to minus four"."""
+        if self._said(index) == "^" or (of_ten and self._said(index) == "to" and self._said(index + 1) in MINUS):
+            index += 1
+        elif (self._said(index), self._said(index + 1)) == ("to", "the"):
+            index += 2
+        else:
             return None
-        index += 2
         if self._said(index) == "power":
             index += 1 + (self._said(index + 1) == "of")
         sign = "-" if self._said(index) in MINUS else ""

@@ -1,8 +1,9 @@
 """A note's title and one sentence that says most: always the note's own words."""
 
+import re
 from collections.abc import Sequence
 
-from nlp.values import RationaleExtractor, Role, StatedItem
+from nlp.values import Role, StatedItem
 
 TITLE = 80  # characters
 # What a reader of a list wants to know first.
@@ -29,7 +30,13 @@ _LEADS = (
     "then ",
     "like ",
     "right ",
+    "hmm ",
+    "i mean ",
 )
+# What is no word of the note: marks of emphasis, a speaker's hesitation, a small word said twice.
+_EMPHASIS = re.compile(r"\*\*|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)")
+_HESITATION = re.compile(r",? *\b(?:um+|uh+m?|erm)\b,?(?=\s)", re.IGNORECASE)
+_STUTTER = re.compile(r"\b(the|a|an|is|it|to|of|in|i|we|so|and)(?:,? \1\b)+", re.IGNORECASE)
 
 
 def best(items: Sequence[StatedItem]) -> StatedItem | None:
@@ -40,8 +47,9 @@ def best(items: Sequence[StatedItem]) -> StatedItem | None:
 
 
 def title(text: str) -> str:
-    """The sentence cut to `TITLE` characters at a word, without the speaker's run-up."""
-    shown = " ".join(text.split()).strip(" -*_#>|:")
+    """The sentence cut to `TITLE` characters at a word, without the speaker's run-up, hesitations and marks."""
+    plain = _STUTTER.sub(r"\1", _HESITATION.sub("", _EMPHASIS.sub("", " ".join(text.split()))))
+    shown = plain.strip(" -*_#>|:,")
     shortened = True
     while shortened:
         shortened = False
@@ -60,19 +68,6 @@ def title(text: str) -> str:
 
 def _worth(item: StatedItem, place: int) -> float:
     words = len(item.text.split())
-    readable = 1.0 if 4 <= words <= 30 else 0.6
+    readable = 1.0 if 4 <= words <= 30 else 0.6 if words > 3 else 0.4
     numbers = 0.15 if any(fact.to for fact in item.facts) else 0.0
     return _WEIGHT[item.role] * (0.5 + 0.5 * item.confidence) * readable + numbers - 0.01 * place
-
-
-class ExtractiveSummarizer:
-    """The `Summarizer`: reads the text and repeats its most telling sentence."""
-
-    def __init__(self, extractor: RationaleExtractor) -> None:
-        self._extractor = extractor
-
-    def title(self, text: str) -> str:
-        return self._extractor.read(text).title
-
-    def sentence(self, text: str) -> str:
-        return self._extractor.read(text).summary

@@ -147,14 +147,6 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Vectors: ...
 
 
-class Summarizer(Protocol):
-    """Text to a title of at most 80 characters and one sentence, both taken from the text."""
-
-    def title(self, text: str) -> str: ...
-
-    def sentence(self, text: str) -> str: ...
-
-
 class AudioError(ValueError):
     """This file cannot be heard; the message says why in words for the speaker."""
 

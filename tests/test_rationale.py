@@ -7,6 +7,7 @@ from importlib.resources import files
 import pytest
 
 from nlp.loader import load_extractor
+from nlp.summary import title
 from nlp.values import Context, RationaleExtractor
 
 pytestmark = pytest.mark.models
@@ -98,3 +99,28 @@ def test_what_is_left_is_trouble_work_or_a_result(
     extractor: RationaleExtractor, text: str, role: str
 ) -> None:
     assert extractor.read(text).role == role
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("so um yeah I doubled the batch size and uh the loss went to 1.82", "I doubled the batch size and the loss went to 1.82"),
+        ("**Accuracy improved** from 81.2 to 84.9 percent.", "Accuracy improved from 81.2 to 84.9 percent"),
+        ("*Update*: run 43 finished, val_loss=1.203", "Update: run 43 finished, val_loss=1.203"),
+        ("so, so the, the gradient norm is, is exploding", "the gradient norm is exploding"),
+        ("I mean, it kind of works, F1 0.71", "it kind of works, F1 0.71"),
+        ("val_loss * 2 is above 3", "val_loss * 2 is above 3"),
+        ("We had had it", "We had had it"),
+        ("um", "um"),
+    ],
+)
+def test_a_title_leaves_out_hesitations_and_marks(said: str, shown: str) -> None:
+    assert title(said) == shown
+
+
+def test_a_clause_of_three_words_is_no_summary(extractor: RationaleExtractor) -> None:
+    text = (
+        "the accuracy is 94.2 percent which is, I think, a bit better than what we had before with the "
+        "smaller model, but not by much"
+    )
+    assert extractor.read(text).title.startswith("the accuracy is 94.2 percent")
