@@ -220,7 +220,9 @@ class NumberReader:
 
     def _raised(self, index: int, *, of_ten: bool = False) -> tuple[str, int] | None:
         """ "to the minus four", "to the power of four", "to the fifteenth", "^4", "(times ten) to minus four"."""
-        if self._said(index) == "^" or (of_ten and self._said(index) == "to" and self._said(index + 1) in MINUS):
+        if self._said(index) == "^" or (
+            of_ten and self._said(index) == "to" and self._said(index + 1) in MINUS
+        ):
             index += 1
         elif (self._said(index), self._said(index + 1)) == ("to", "the"):
             index += 2

@@ -104,7 +104,10 @@ def test_what_is_left_is_trouble_work_or_a_result(
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("so um yeah I doubled the batch size and uh the loss went to 1.82", "I doubled the batch size and the loss went to 1.82"),
+        (
+            "so um yeah I doubled the batch size and uh the loss went to 1.82",
+            "I doubled the batch size and the loss went to 1.82",
+        ),
         ("**Accuracy improved** from 81.2 to 84.9 percent.", "Accuracy improved from 81.2 to 84.9 percent"),
         ("*Update*: run 43 finished, val_loss=1.203", "Update: run 43 finished, val_loss=1.203"),
         ("so, so the, the gradient norm is, is exploding", "the gradient norm is exploding"),
