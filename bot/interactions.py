@@ -12,7 +12,7 @@ from bot.asking import sees_run, sight_of
 from bot.blocks import escape
 from bot.buttons import ACTIONS
 from bot.digest_status import add_status, read_status
-from bot.errors import RunloreError, SlackBusy, SlackDoubtful, SlackRefused
+from bot.errors import NotFound, RunloreError, SlackBusy, SlackDoubtful, SlackRefused
 from bot.forms import read_compare, read_parent
 from bot.note_forms import read_edit, read_note
 from bot.note_messages import note_card, read_move
@@ -231,9 +231,9 @@ def _change_settings(session: Session, person: Person, view: Mapping[str, Any], 
     """Put a project's settings into effect, and say so to who changed them."""
     project_id, asked_in, chosen = read_settings(view)
     project, sight = session.get(Project, project_id), person_sight(session, person, now=now)
-    if project is None:
-        return
     try:
+        if project is None:  # said in the words that one out of sight gets
+            raise NotFound(settings_changes.GONE)
         told = settings_changes.saved(
             project, settings_changes.apply(session, project, chosen, person, sight, now=now)
         )

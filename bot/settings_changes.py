@@ -20,6 +20,7 @@ from storage.tables import Person, Project, Run
 
 RUNS = 99
 NAMES = 8
+GONE = "That project is gone, or not yours to see."
 
 
 def command(asking: Asking, asked: Command) -> Message:
@@ -75,7 +76,7 @@ def apply(
 ) -> list[str]:
     """Put settings into effect; returns in words what changed. Raises Forbidden and changes nothing."""
     if not sight.sees(project.id or 0):
-        raise NotFound("That project is gone, or not yours to see.")
+        raise NotFound(GONE)
     before, choices = form_of(session, project)
     if chosen.channel and chosen.channel != before.channel:
         _check_move(session, project, chosen.channel, person)

@@ -1,26 +1,31 @@
 """Nothing tells that a forbidden run exists: every answer is the very one of a world in which it was never made."""
 
-import difflib
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import hypothesis
 import pytest
-from databases import fresh_database
-from fakes import FakeModels
 from hypothesis import strategies as st
 from memory_of_a_team import NOW
 from sqlmodel import Session, select
-from two_worlds import JOINT, OPEN, PROJECTS, SECRET, SEES, SHOWN_IN, WHERE, Deaf, World, fill
+from two_worlds import (
+    JOINT,
+    OPEN,
+    PROJECTS,
+    SECRET,
+    SEES,
+    SHOWN_IN,
+    WHERE,
+    World,
+    same_in_both_worlds,
+    worlds,
+)
 
 from bot import api, app_home, commands, interactions, similar
-from bot.settings import Settings
 from bot.tokens import Bearer
 from bot.wiring import Services
-from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.memory import Thread
 from storage.tables import Param, Person, Project, Run
@@ -28,22 +33,8 @@ from storage.tables import Param, Person, Project, Run
 
 @pytest.fixture(scope="module")
 def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with fresh_database(postgres) as url:
-        database = Database(url)
-        settings = Settings(home=tmp_path_factory.mktemp("leaks"), default_channel="open")
-        services = Services(
-            settings=settings, database=database, messenger=Deaf(), models=FakeModels(settings),
-            bot_user="U0RUNLORE", team="T0LOCAL", now=lambda: NOW,
-        )  # fmt: skip
-        with database.session() as session:
-            fill(session)
-        database.engine.dispose()
-        made = World(postgres, database, services)
-        for hidden in ({"secretly"}, {"openly", "secretly"}):
-            made.in_which(frozenset(hidden))
+    with worlds(postgres, tmp_path_factory.mktemp("leaks")) as made:
         yield made
-        for one in (database, *made.without.values()):
-            one.close()
 
 
 # A project's name is taken for everybody, as a channel's is in Slack: `connect` with one that exists must say so.
@@ -90,28 +81,6 @@ asked = st.one_of(
 
 def hidden_from(who: str) -> set[str]:
     return set(PROJECTS) - SEES[who]
-
-
-def same_in_both_worlds(
-    world: World, who: str, act: Callable[[Session, Services], Any], hidden: set[str], *, typed: bool = True
-) -> None:
-    """What is said is the same, and for what anybody may type, so is the work it takes: an answer's time tells nothing."""
-    full, work = world.ask(who, act, set()), world.work
-    without = world.ask(who, act, hidden)
-    assert _timeless(full) == _timeless(without)
-    if typed:
-        assert len(work) == len(world.work), difference(work, world.work)
-
-
-def difference(one: list[str], other: list[str]) -> str:
-    """What was asked of one database and not of the other."""
-    return "\n".join(line[:300] for line in difflib.ndiff(one, other) if line[:1] in "+-")
-
-
-def _timeless(said: str) -> str:
-    """Without ids that any row would have moved on."""
-    said = re.sub(r'"id": \d+', '"id": 0', said)
-    return re.sub(r"(?:note|status|answer|login|project):\d+:", "", said)
 
 
 @pytest.mark.parametrize("who", WHERE)

@@ -1,6 +1,8 @@
 """A team with three projects of which not everybody sees each, and the same team in worlds where some never were."""
 
+import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import psycopg
+from databases import fresh_database
+from fakes import FakeModels
 from memory_of_a_team import NOW, Team
 from sqlalchemy import event, text
 from sqlmodel import Session, select
 
 from bot import search_index, similar
 from bot.errors import RunloreError
+from bot.settings import Settings
 from bot.wiring import Services
 from storage import search
 from storage.database import Database, conninfo
@@ -54,7 +59,14 @@ class Deaf:
 
     def call(self, method: str, body: Mapping[str, Any]) -> Json:
         self.said.append((method, dict(body)))
-        return {"ok": True, "channel": {"id": "D0X"}, "ts": "1.0", "view": {"id": "V1"}, "messages": []}
+        return {
+            "ok": True,
+            "channel": {"id": "D0X"},
+            "ts": "1.0",
+            "view": {"id": "V1"},
+            "messages": [],
+            "canvas_id": "F0CANVAS",
+        }
 
     def permalink(self, channel: str, ts: str) -> str | None:
         return f"https://acme.slack.com/archives/{channel}/p{ts}"
@@ -87,9 +99,9 @@ class World:
         if not hidden:
             return self.database
         if hidden not in self.without:
-            made, name = conninfo(self.postgres.url("postgres")), f"without_{len(self.without)}"
+            made, source = conninfo(self.postgres.url("postgres")), self.database.engine.url.database
+            name = f"{source}_without_{len(self.without)}"
             with psycopg.connect(made, autocommit=True) as connection:
-                source = self.database.engine.url.database
                 connection.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
             self.without[hidden] = Database(self.postgres.url(name))
             with self.without[hidden].session() as session:
@@ -132,6 +144,50 @@ def counted(database: Database) -> Iterator[list[str]]:
         yield done
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def worlds(postgres: EmbeddedPostgres, home: Path) -> Iterator[World]:
+    """The team and its worlds, for the tests of one module."""
+    with fresh_database(postgres) as url:
+        database = Database(url)
+        settings = Settings(home=home, default_channel="open")
+        services = Services(
+            settings=settings, database=database, messenger=Deaf(), models=FakeModels(settings),
+            bot_user="U0RUNLORE", team="T0LOCAL", now=lambda: NOW,
+        )  # fmt: skip
+        with database.session() as session:
+            fill(session)
+        database.engine.dispose()
+        made = World(postgres, database, services)
+        for hidden in ({"secretly"}, {"openly", "secretly"}):
+            made.in_which(frozenset(hidden))
+        yield made
+        for one in (database, *made.without.values()):
+            one.close()
+
+
+def same_in_both_worlds(
+    world: World, who: str, act: Callable[[Session, Services], Any], hidden: set[str], *, typed: bool = True
+) -> None:
+    """What is said is the same, and for what anybody may type, so is the work it takes: an answer's time tells nothing."""
+    full, work = world.ask(who, act, set()), world.work
+    without = world.ask(who, act, hidden)
+    one, other = _timeless(full), _timeless(without)
+    assert one == other, difference(one.split(", "), other.split(", "))
+    if typed:
+        assert len(work) == len(world.work), difference(work, world.work)
+
+
+def difference(one: list[str], other: list[str]) -> str:
+    """What was asked of one database and not of the other."""
+    return "\n".join(line[:300] for line in difflib.ndiff(one, other) if line[:1] in "+-")
+
+
+def _timeless(said: str) -> str:
+    """Without ids that any row would have moved on."""
+    said = re.sub(r'"id": \d+', '"id": 0', said)
+    return re.sub(r"(?:note|status|answer|login|project):\d+:", "", said)
 
 
 def forget(session: Session, project: str) -> None:
