@@ -208,6 +208,8 @@ def _ensure_partition(connection: Connection, table: str, first: date, following
     if _exists(connection, name):
         return
     connection.execute(text(f"SET LOCAL {_IMPATIENTLY}"))
+    # Writers wait before they choose a partition: one that had chosen the default one would be refused by it afterwards.
+    connection.execute(text(f"LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE"))
     bounds = {"first": first, "following": following}
     # Taken before anything is moved: a writer who has its rows in hand is waited for, not the other way round.
     connection.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))

@@ -2,8 +2,9 @@
 
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,32 @@ def test_no_insert_fails_for_want_of_a_month_and_it_moves_when_the_month_is_made
     session.add(chunk(datetime(2001, 3, 1, tzinfo=UTC)))
     session.flush()
     assert set(stored_in(session, "metric_chunk")) == {"metric_chunk_2001_02", "metric_chunk_default"}
+
+
+def test_a_month_is_made_while_its_points_keep_coming(database: Database) -> None:
+    at, ended = datetime(2001, 2, 28, tzinfo=UTC), threading.Event()
+
+    def write() -> int:
+        written = 0
+        while not ended.is_set():
+            with database.session() as session:
+                session.add(chunk(at))
+                session.flush()
+                session.connection().execute(text("DELETE FROM metric_chunk WHERE id % 2 = 0"))
+            written += 1
+        return written
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        try:
+            for day in (at - timedelta(days=31 * n) for n in range(12)):
+                with database.session() as session:
+                    ensure_partitions(session, day.date(), ahead=0)
+        finally:
+            ended.set()
+        assert writer.result() > 0
+    with database.session() as session:
+        assert "metric_chunk_default" not in stored_in(session, "metric_chunk")
 
 
 def test_a_month_is_dropped_at_once(session: Session) -> None:
