@@ -113,7 +113,7 @@ def _move(tap: Tap) -> None:
 def _remove(tap: Tap) -> None:
     note = tap.note()
     _check_editor(tap, note)
-    notes.forget(tap.session, note, now=tap.now)
+    notes.forget(tap.session, note, home=tap.services.settings.home, now=tap.now)
 
 
 def _confirm(tap: Tap) -> None:

@@ -34,7 +34,7 @@ def message(session: Session, services: Services, body: Mapping[str, Any]) -> No
         if notes.edited(session, event, now=services.now()) is None:
             _overtaken(session, services, event)
     elif subtype == "message_deleted":
-        notes.deleted(session, event, now=services.now())
+        notes.deleted(session, event, home=services.settings.home, now=services.now())
         close_at(session, str(event.get("channel")), str(event.get("deleted_ts")), now=services.now())
     elif event.get("user") == services.bot_user or event.get("bot_id"):
         return
@@ -101,7 +101,7 @@ def reaction_added(session: Session, services: Services, body: Mapping[str, Any]
     if name == "memo" and (note is None or note.deleted_at is not None):
         interactions.save_message(session, services, channel=channel, ts=ts, note=note)
     elif name == "no_entry_sign" and note is not None and event.get("item_user") == person:
-        notes.forget(session, note, now=services.now())
+        notes.forget(session, note, home=services.settings.home, now=services.now())
     elif name == "star":
         interactions.like_message(session, services, channel=channel, ts=ts, person=person, note=note)
 

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, delete, or_, select, update
 
 from bot import notes, runs, search_index
 from bot.errors import NotFound
+from nlp.terms import terms
 from storage import ingest_queries
 from storage.memory import (
     AnswerRating,
@@ -53,8 +54,7 @@ def forget(session: Session, person: Person, *, home: Path, now: datetime) -> Fo
     theirs = list(session.exec(select(Note).where(Note.author_id == key)))
     messages = _blank_told(session, person, theirs)
     for note in theirs:
-        notes.forget(session, note, now=now)
-        (home / "audio" / f"note-{note.id}").unlink(missing_ok=True)  # wherever the home was moved to since
+        notes.forget(session, note, home=home, now=now)
         session.flush()
     ids = [note.id for note in theirs]
     session.execute(delete(Correction).where(col(Correction.note_id).in_(ids)))
@@ -78,8 +78,9 @@ def forget(session: Session, person: Person, *, home: Path, now: datetime) -> Fo
     if person.slack_id:
         session.execute(delete(Membership).where(col(Membership.slack_id) == person.slack_id))
     owned = _leave_runs(session, person, now=now)
-    session.execute(text("DELETE FROM term_count WHERE notes <= 0"))  # words that only they used
     _take_names_out(session, person)
+    _index_anew(session, person)
+    session.execute(text("DELETE FROM term_count WHERE notes <= 0"))  # words that only they used
     session.delete(person)
     session.flush()
     return Forgotten(notes=len(theirs), runs=owned, messages=messages)
@@ -148,6 +149,7 @@ def _take_names_out(session: Session, person: Person) -> None:
     for name in {person.name, *person.logins} - {""}:
         swaps |= {
             rf"([:/]){re.escape(name)}(?=/|\s|[\"']|$)": rf"\1{nobody}",
+            rf"(^|[\s\"'(]){re.escape(name)}(?=/)": rf"\1{nobody}",  # a branch of theirs
             rf"@{re.escape(name)}\M": nobody,
         }
     for table, column, kind in session.execute(_TEXTS).all():
@@ -160,6 +162,15 @@ def _take_names_out(session: Session, person: Person) -> None:
                 ),
                 {"pattern": pattern, "instead": instead},
             )
+
+
+def _index_anew(session: Session, person: Person) -> None:
+    """What mentioned them was found by their name and id, too."""
+    session.flush()
+    names = {"names": terms(" ".join(filter(None, (person.name, person.slack_id, *person.logins))))}
+    found = "SELECT id FROM {} WHERE terms IS NOT NULL AND tsvector_to_array(terms) && CAST(:names AS text[])"
+    search_index.index(session, session.execute(text(found.format("note")), names).scalars().all())
+    search_index.index_runs(session, session.execute(text(found.format("run")), names).scalars().all())
 
 
 # Every column that can hold words, but for those of other programs and the person's own row, which goes.

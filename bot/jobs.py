@@ -39,7 +39,7 @@ def tasks(services: Services) -> Mapping[str, Task]:
             services.models.transcriber,
             note_id,
             now=services.now(),
-            keep_in=services.settings.home / "audio",
+            home=services.settings.home,
             keep_all=services.settings.keep_audio,
         )
 

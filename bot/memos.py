@@ -36,12 +36,12 @@ def hear(
     note_id: int,
     *,
     now: datetime,
-    keep_in: Path | None = None,
+    home: Path | None = None,
     keep_all: bool = False,
 ) -> None:
     """Transcribe a memo's audio into its note. Hearing it again changes nothing: the text is simply written again.
 
-    Our copy of the sound is deleted, or laid into `keep_in` where the project, or with `keep_all` the operator, chose so.
+    Our copy of the sound is deleted, or laid into `home` where the project, or with `keep_all` the operator, chose so.
     """
     with database.session() as session:
         note = session.get(Note, note_id)
@@ -62,8 +62,8 @@ def hear(
                 progress=partial(_tell_progress, database, note_id, now),
             )
             kept = None
-            if keep_in is not None and (chosen.keep_audio or keep_all):
-                kept = _keep(audio, keep_in / f"note-{note_id}")
+            if home is not None and (chosen.keep_audio or keep_all):
+                kept = _keep(audio, notes.sound(home, note_id))
     except (AudioError, SlackRefused) as problem:
         with database.session() as session:
             _tell(session, note_id, _reason(problem), now=now)
@@ -109,7 +109,7 @@ def write_down(
     if len(note.text) != len(lead) + len(written.text):
         note.memo |= {"unsure": []}  # a secret was blacked out: the places are others now
     if kept is not None:
-        note.memo = note.memo | {"kept": str(kept)}
+        note.memo = note.memo | {"kept": f"{kept.parent.name}/{kept.name}"}  # from the home, which may move
     notes.read_again(session, note)
 
 

@@ -101,16 +101,21 @@ def edited(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note
     return note
 
 
-def deleted(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note | None:
+def deleted(session: Session, event: Mapping[str, Any], *, home: Path, now: datetime) -> Note | None:
     """A message was deleted in Slack: its note goes, with vectors, facts and card."""
     note = _note_at(session, str(event.get("channel")), str(event.get("deleted_ts")))
     if note is not None:
-        forget(session, note, now=now)
+        forget(session, note, home=home, now=now)
     return note
 
 
-def forget(session: Session, note: Note, *, now: datetime) -> None:
-    """Take a note back: nothing of it can be found or quoted any more."""
+def sound(home: Path, note_id: int) -> Path:
+    """Where the sound of a memo lies whose project keeps it: wherever the home was moved to since."""
+    return home / "audio" / f"note-{note_id}"
+
+
+def forget(session: Session, note: Note, *, home: Path, now: datetime) -> None:
+    """Take a note back: nothing of it can be found, quoted or heard any more."""
     session.refresh(note, with_for_update={"key_share": True})  # a reading in hand ends first
     if note.deleted_at is not None:
         return
@@ -118,8 +123,7 @@ def forget(session: Session, note: Note, *, now: datetime) -> None:
     session.execute(delete(Fact).where(col(Fact.note_id) == note.id))
     session.execute(delete(RationaleItem).where(col(RationaleItem.note_id) == note.id))
     note_files.forget(session, note)
-    if kept := (note.memo or {}).get("kept"):
-        Path(str(kept)).unlink(missing_ok=True)
+    sound(home, note.id or 0).unlink(missing_ok=True)
     note.deleted_at, note.text, note.heard, note.title, note.memo = now, "", None, None, None
     if place := card_place(session, note):
         outbox.remove(session, CARD.format(note.id), place, now=now)
