@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ from sounds import CLIP
 from typer.testing import CliRunner, Result
 
 from bot.cli import app, main
+from storage.database import Database, migrate
 from storage.embedded_place import empty_home
+from storage.ingest_queries import take_project
+from storage.memory import Correction, Note
+from storage.tables import Person
+
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -157,3 +164,40 @@ def test_a_home_is_emptied_with_its_database_wherever_that_lies(tmp_path: Path) 
     empty_home(home)
     assert list(home.iterdir()) == []
     assert not elsewhere.exists()
+
+
+def test_feedback_is_exported_of_projects_that_agreed_alone(at_home: Path, database_url: str) -> None:
+    migrate(database_url)
+    database = Database(database_url)
+    with database.session() as session:
+        for name, agreed in (("agreed", True), ("asked-not", False)):
+            project, _ = take_project(session, name, now=NOW)
+            project.settings = {"share_feedback": agreed}
+            session.add(person := Person(name=f"somebody of {name}", created_at=NOW))
+            session.flush()
+            note = Note(
+                project_id=project.id or 0, author_id=person.id, kind="text", text="We keep it.", said_at=NOW
+            )
+            session.add(note)
+            session.flush()
+            read, meant = {"role": "decision"}, {"role": "outcome"}
+            session.add(
+                Correction(
+                    note_id=note.id or 0,
+                    person_id=person.id or 0,
+                    sentence=f"We keep {name}.",
+                    was=read,
+                    now=meant,
+                    at=NOW,
+                )
+            )
+    told = rows(run("export-feedback"))
+    assert [row["sentence"] for row in told] == ["We keep agreed."]
+    assert "somebody" not in str(told)
+    assert run("export-feedback", at_home / "corrections.jsonl").exit_code == 0
+    lines = (at_home / "corrections.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == told
+    with database.session() as session:  # and an agreement taken back counts for what was corrected before
+        take_project(session, "agreed", now=NOW)[0].settings = {}
+    assert rows(run("export-feedback")) == []
+    database.close()
