@@ -40,8 +40,8 @@ format: setup ## Put the code in shape
 lock: setup ## Pin what the image installs, with hashes, from constraints.txt
 	$(BIN)/python deploy/make_lock.py
 
-bench: setup ## Measure the budgets; DATA=DIR adds speech on recordings of yours; see benchmarks/README.md
-	@for name in ack ask digest ingest_storage sdk_overhead similar; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+bench: setup ## Measure the budgets, an hour; DATA=DIR adds speech on recordings of yours; see benchmarks/README.md
+	@for name in ack ask chaos day digest import_speed ingest_storage load operate sdk_overhead similar; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.speech --data "$(DATA)"; fi
 
 frameworks: ## The hook against the real frameworks, in an environment of its own

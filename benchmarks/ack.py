@@ -1,7 +1,7 @@
 """How soon `/runs list` and `/runs compare` are acknowledged and answered while five five-minute memos are heard.
 
 With 100 live runs, and 100,000 stored, against the local workspace:
-python benchmarks/ack.py [runs stored]
+python -m benchmarks.ack [runs stored]
 """
 
 import statistics
@@ -16,13 +16,13 @@ sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parent
 
 import numpy as np
 import sdk_children as children
-from digest import METRICS, NOW, PARAMS
-from digest import RUNS as STORED
 from local_workspace import ANA, BEN, ROOT, RUNS
 from served_bot import ServedBot, served_bot
 from sqlalchemy import text
 from sqlmodel import select
 
+from benchmarks.digest import METRICS, NOW, PARAMS
+from benchmarks.digest import RUNS as STORED
 from bot.home import open_database
 from bot.settings import Settings
 from nlp.audio import decode

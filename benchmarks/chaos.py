@@ -44,7 +44,7 @@ ROLES = {
     "scheduler-1": ["--role", "scheduler"],
     "scheduler-2": ["--role", "scheduler"],
 }
-SLACK_FAULTS = [
+SLACK_FAULTS: list[dict[str, str | int | float]] = [
     {"method": "chat.*", "kind": "429", "retry_after": 2},
     {"method": "chat.postMessage", "kind": "500"},
     {"method": "chat.postMessage", "kind": "timeout_after_accept", "seconds": 0.3},
@@ -176,8 +176,9 @@ def main() -> None:
         )
         workspace.faults()
         say(begun, "the faults end")
-        for worker in (*trainers, people):
-            worker.finish()
+        for trainer in trainers:
+            trainer.finish()
+        people.finish()
         say(begun, f"said: {told.summary()}")
         settled = _settle(database, begun)
         well = compare(database, workspace, told)
@@ -197,7 +198,7 @@ def _wreak(
         time.sleep(every)
         turn += 1
         faults = chance.sample(SLACK_FAULTS, 4)
-        workspace.faults(*({**fault, "count": chance.randint(1, 4)} for fault in faults))
+        workspace.faults(*(fault | {"count": chance.randint(1, 4)} for fault in faults))
         if turn % 5 == 3 and postgres.pid:
             os.kill(postgres.pid, signal.SIGKILL)
             say(begun, "kill -9 PostgreSQL")

@@ -126,7 +126,8 @@ class People(threading.Thread):
             (channel, one)
             for channel in (RUNS, VISION)
             for one in self._workspace.messages(channel)
-            if one.get("bot_id")
+            # A digest is of many runs: what is said under it is nobody's note.
+            if one.get("bot_id") and any(run in shown(one) for run in list(self._told.runs))
         ]
         if not parents:
             return

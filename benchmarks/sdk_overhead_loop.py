@@ -107,7 +107,8 @@ def main(name: str, pairs: int, stopped: bool) -> None:
     for warm in range(4):
         loop.epoch(log=bool(warm % 2))
     used, began = cpu_seconds(beside), time.perf_counter()
-    bare, logged = [], []
+    bare: list[tuple[float, float]] = []
+    logged: list[tuple[float, float]] = []
     for pair in range(pairs):
         for log in (True, False) if pair % 2 else (False, True):
             (logged if log else bare).append(loop.epoch(log))
