@@ -5,8 +5,9 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from fastapi.testclient import TestClient
 from local_workspace import Json, LocalWorkspace, default_config
-from slack_bolt import App, BoltRequest
+from slack_bolt import App, BoltRequest, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
@@ -29,11 +30,24 @@ def over_socket(workspace: LocalWorkspace, app: App) -> Iterator[None]:
         handler.close()  # type: ignore[no-untyped-call]
 
 
+class Route:
+    """What an `Endpoint` needs of an app, played by the bot's own web application."""
+
+    def __init__(self, web: TestClient) -> None:
+        self._web = web
+
+    def dispatch(self, request: BoltRequest) -> BoltResponse:
+        headers = {name: values[0] for name, values in request.headers.items() if name != "host"}
+        answer = self._web.post("/slack/events", content=request.raw_body.encode(), headers=headers)
+        kind = answer.headers.get("content-type", "text/plain")
+        return BoltResponse(status=answer.status_code, body=answer.text, headers={"content-type": kind})
+
+
 class Endpoint:
     """An HTTP server that hands every POST to the app it was given, and keeps the headers it saw."""
 
     def __init__(self) -> None:
-        self.app: App | None = None
+        self.app: App | Route | None = None
         self.seen: list[dict[str, str]] = []
         self.answers: list[int] = []
         outer = self

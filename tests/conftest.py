@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from bolt_apps import HTTP, SOCKET, Endpoint, Route, http_config
 from databases import TEMPLATE, fresh_database, reachable_directory
 from local_workspace import LocalWorkspace, default_config
 from running_bot import RunningBot, running_bot
@@ -20,6 +21,13 @@ from storage.embedded import EmbeddedPostgres
 
 # Tests need no durability, only speed.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
+SURFACES = {
+    f"test_{name}"
+    for name in (
+        "agent", "app_home", "channels_change", "commands_asked", "lives", "list_and_compare", "logins", "memo_cards", "notes_kept", "notes_surface",
+        "private_runs", "quiet", "report", "runs_told", "settings", "similar",
+    )
+}  # fmt: skip
 UNHURRIED = limits.Rate(name="tests", per_second=1000.0, burst=1000.0)
 
 # The same examples in every run of CI; on a developer's machine new ones each time.
@@ -101,23 +109,44 @@ def session(database: Database) -> Iterator[Session]:
         yield session
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What people do in Slack is tried in both ways in which Slack reaches the bot."""
+    if "running" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in SURFACES:
+        metafunc.parametrize("endpoint", [SOCKET, HTTP], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def workspace() -> Iterator[LocalWorkspace]:
+def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint | None]:
+    """Where Slack posts its signed requests; None where it is reached over Socket Mode."""
+    if getattr(request, "param", SOCKET) == SOCKET:
+        yield None
+        return
+    listening = Endpoint()
+    yield listening
+    listening.close()
+
+
+@pytest.fixture(scope="module")
+def workspace(endpoint: Endpoint | None) -> Iterator[LocalWorkspace]:
     """A Slack-compatible workspace, shared by a module's tests."""
-    with LocalWorkspace(default_config()) as started:
+    with LocalWorkspace(http_config(endpoint) if endpoint else default_config()) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def running(
-    postgres: EmbeddedPostgres, workspace: LocalWorkspace, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningBot]:
+    postgres: EmbeddedPostgres, workspace: LocalWorkspace, endpoint: Endpoint | None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningBot]:  # fmt: skip
     """The running bot on a database of its own, shared by a module's tests: each takes a project of its own."""
     with fresh_database(postgres) as url, pytest.MonkeyPatch.context() as patch:
         # Tests say in a minute what a team says in a day; the limits themselves have tests of their own.
         patch.setattr(limits, "buckets_of", lambda method, channel: (UNHURRIED,))
         database = Database(url)
-        with running_bot(database, workspace, tmp_path_factory.mktemp("home")) as started:
+        home = tmp_path_factory.mktemp("home")
+        with running_bot(database, workspace, home, socket=endpoint is None) as started:
+            if endpoint is not None:
+                endpoint.app = Route(started.web)
             yield started
         database.close()
 

@@ -7,11 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from bolt_apps import HTTP, SOCKET, Endpoint, http_config
+from bolt_apps import HTTP, SOCKET, Endpoint, Route, http_config
 from databases import fresh_database
 from local_workspace import ANA, BEN, VISION, LocalWorkspace, default_config
 from running_bot import RunningBot, running_bot, shown
-from slack_bolt import BoltRequest, BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from sqlmodel import col, select
 
@@ -25,19 +24,6 @@ from storage.tables import Like, Run
 Json = dict[str, Any]
 WORDS = "I lowered lr from 0.1 to 0.01, we keep it."
 UNHURRIED = Rate(name="tests", per_second=1000.0, burst=1000.0)
-
-
-class Route:
-    """What an `Endpoint` needs of an app, played by the bot's own web application."""
-
-    def __init__(self, bot: RunningBot) -> None:
-        self._web = bot.web
-
-    def dispatch(self, request: BoltRequest) -> BoltResponse:
-        headers = {name: values[0] for name, values in request.headers.items() if name != "host"}
-        answer = self._web.post("/slack/events", content=request.raw_body.encode(), headers=headers)
-        kind = answer.headers.get("content-type", "text/plain")
-        return BoltResponse(status=answer.status_code, body=answer.text, headers={"content-type": kind})
 
 
 @pytest.fixture(scope="module", params=[SOCKET, HTTP])
@@ -55,7 +41,7 @@ def connected(
         patch.setattr(limits, "buckets_of", lambda method, channel: (UNHURRIED,))
         database = Database(url)
         with running_bot(database, slack, tmp_path_factory.mktemp("home"), socket=not http) as bot:
-            endpoint.app = Route(bot)  # type: ignore[assignment]
+            endpoint.app = Route(bot.web)
             yield bot, endpoint
         database.close()
     endpoint.close()
