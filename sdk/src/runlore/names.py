@@ -34,5 +34,7 @@ def new_name() -> str:
 
 def project_name(wanted: str) -> str:
     """The nearest that a project may be called: 1 to 100 characters without / # @ < > and control characters."""
-    plain = "".join("-" if sign in NOT_IN_PROJECTS or sign < " " else sign for sign in wanted.strip())
-    return plain.strip("- ")[:LONGEST_PROJECT].strip() or "uncategorized"
+    plain = "".join(
+        "-" if sign in NOT_IN_PROJECTS or sign < " " else " " if sign.isspace() else sign for sign in wanted
+    )
+    return plain.strip("- ")[:LONGEST_PROJECT].strip("- ") or "uncategorized"
