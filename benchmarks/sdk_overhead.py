@@ -261,7 +261,7 @@ def slowdowns(pairs: int) -> list[tuple[str, str, str]]:
     for words, count, title in (
         (("tiny",), pairs, "PyTorch, toy net on 8 × 8 digits"),
         (("tiny", "stopped"), pairs, "the same, the sidecar stopped"),
-        (("example",), max(5, pairs // 10), "PyTorch, the MNIST example's net on 28 × 28 digits"),
+        (("example",), 4 * pairs, "PyTorch, the MNIST example's net on 28 × 28 digits"),
     ):
         found = slowdown(words[0], count, *words[1:])
         if found is None:

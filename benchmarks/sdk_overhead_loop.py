@@ -2,8 +2,8 @@
 
 `sdk_overhead.py` runs it: `sdk_overhead_loop.py NET PAIRS [stopped]`. NET is `tiny` (8 × 8 pictures, two convolutions, 10,000
 weights) or `example` (28 × 28 pictures and the net of PyTorch's own MNIST example, 1.2 million weights); batches of 64, one
-thread. A turn is an epoch of 29 steps, so that what else the machine does strikes both of a pair alike. With `stopped` the
-sidecar stands still, which leaves the cost of the call alone.
+thread. The two turns of a pair follow each other at once, so that what else the machine does strikes both alike: 28 steps of
+the tiny net, one of the example's. With `stopped` the sidecar stands still, which leaves the cost of the call alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import signal
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -50,14 +52,22 @@ class Loop:
         self._run = run
         self._model = net(name)
         self._optimizer = torch.optim.Adam(self._model.parameters(), 0.001)
-        self._loader = torch.utils.data.DataLoader(pictures(name), batch_size=64, shuffle=True)
+        self._loader = torch.utils.data.DataLoader(
+            pictures(name), batch_size=64, shuffle=True, drop_last=True
+        )
+        self._batches = self._endless()
+        self._steps = len(self._loader) if name == "tiny" else 1
         self._step = 0
 
-    def epoch(self, log: bool) -> tuple[float, float]:
+    def _endless(self) -> Iterator[list[torch.Tensor]]:
+        while True:
+            yield from self._loader
+
+    def turn(self, log: bool) -> tuple[float, float]:
         """Seconds a step: on the clock, and of this process's CPU time."""
         model, optimizer, run, step = self._model, self._optimizer, self._run, self._step
         before = time.perf_counter(), time.process_time()
-        for x, y in self._loader:
+        for x, y in islice(self._batches, self._steps):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()
@@ -67,8 +77,8 @@ class Loop:
                 run.log({"loss": value}, step=step)
             step += 1
         taken = time.perf_counter() - before[0], time.process_time() - before[1]
-        steps, self._step = step - self._step, step
-        return taken[0] / steps, taken[1] / steps
+        self._step = step
+        return taken[0] / self._steps, taken[1] / self._steps
 
 
 def sidecar() -> int:
@@ -105,13 +115,13 @@ def main(name: str, pairs: int, stopped: bool) -> None:
     if stopped:
         os.kill(beside, signal.SIGSTOP)
     for warm in range(4):
-        loop.epoch(log=bool(warm % 2))
+        loop.turn(log=bool(warm % 2))
     used, began = cpu_seconds(beside), time.perf_counter()
     bare: list[tuple[float, float]] = []
     logged: list[tuple[float, float]] = []
     for pair in range(pairs):
         for log in (True, False) if pair % 2 else (False, True):
-            (logged if log else bare).append(loop.epoch(log))
+            (logged if log else bare).append(loop.turn(log))
     share = (cpu_seconds(beside) - used) / (time.perf_counter() - began)
     os.kill(beside, signal.SIGCONT)
     run.finish()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,23 @@ def test_a_csv_of_histories_becomes_runs_with_params_and_notes(tmp_path: Path) -
         before = sum(len(stream.events) for stream in server.streams.values())
         assert take_in(server, tmp_path, "csv", "sweep.csv", "--project", "vision")["known"] == 2
         assert sum(len(stream.events) for stream in server.streams.values()) == before
+
+
+def test_a_person_at_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("name;params.lr;acc\none;0.1;0.9\ntwo;0.2;0.8\n")
+    ours, theirs = pty.openpty()
+    with FakeServer() as server:
+        env = children.environment(tmp_path / "spool", server.url)
+        words = [*children.CLI, "import", "csv", "table.csv"]
+        done = subprocess.run(
+            words, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, check=False
+        )
+    os.close(theirs)
+    seen = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert done.returncode == 0, seen
+    assert [line.split("]")[1].strip() for line in seen.split("\r") if "[" in line] == ["1/2", "2/2"]
+    assert b"2 runs taken in" in done.stdout
 
 
 def test_a_table_of_runs_is_a_run_a_row(tmp_path: Path) -> None:
