@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runlore.launch import Sidecar
 
 CHECK_SECONDS = 5.0
+CLOSING = 0.05  # seconds of a promised wait that are left for what follows it
 _now = time.time
 
 
@@ -53,7 +54,7 @@ class Run(Spoken):
         self._sidecar: Sidecar | None = None
         self._restart_sidecar: Any = None
         self._silent = silent
-        self._exit_wait = exit_wait
+        self._exit_wait = max(0.0, exit_wait - CLOSING)
         self._pid = os.getpid()
         self._last: dict[str, Any] = {}
         self._warned: set[str] = set()
