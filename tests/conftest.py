@@ -24,7 +24,7 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 SURFACES = {
     f"test_{name}"
     for name in (
-        "agent", "app_home", "channels_change", "commands_asked", "lives", "list_and_compare", "logins", "memo_cards", "notes_kept", "notes_surface",
+        "agent", "app_home", "both_modes", "channels_change", "commands_asked", "lives", "list_and_compare", "logins", "memo_cards", "notes_kept", "notes_surface",
         "private_runs", "quiet", "report", "runs_told", "settings", "similar",
     )
 }  # fmt: skip

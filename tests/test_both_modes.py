@@ -2,55 +2,21 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from bolt_apps import HTTP, SOCKET, Endpoint, Route, http_config
-from databases import fresh_database
-from local_workspace import ANA, BEN, VISION, LocalWorkspace, default_config
-from running_bot import RunningBot, running_bot, shown
+from bolt_apps import Endpoint
+from local_workspace import ANA, BEN, VISION
+from running_bot import RunningBot, shown
 from slack_sdk.signature import SignatureVerifier
 from sqlmodel import col, select
 
-from bot import limits
-from bot.limits import Rate
-from storage.database import Database
-from storage.embedded import EmbeddedPostgres
 from storage.memory import Note, SlackEvent
 from storage.tables import Like, Run
 
 Json = dict[str, Any]
 WORDS = "I lowered lr from 0.1 to 0.01, we keep it."
-UNHURRIED = Rate(name="tests", per_second=1000.0, burst=1000.0)
-
-
-@pytest.fixture(scope="module", params=[SOCKET, HTTP])
-def connected(
-    request: pytest.FixtureRequest, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[RunningBot, Endpoint]]:
-    """The bot, and the place to which Slack posts in the mode without a socket."""
-    endpoint, http = Endpoint(), request.param == HTTP
-    config = http_config(endpoint) if http else default_config()
-    with (
-        fresh_database(postgres) as url,
-        pytest.MonkeyPatch.context() as patch,
-        LocalWorkspace(config) as slack,
-    ):
-        patch.setattr(limits, "buckets_of", lambda method, channel: (UNHURRIED,))
-        database = Database(url)
-        with running_bot(database, slack, tmp_path_factory.mktemp("home"), socket=not http) as bot:
-            endpoint.app = Route(bot.web)
-            yield bot, endpoint
-        database.close()
-    endpoint.close()
-
-
-@pytest.fixture
-def bot(connected: tuple[RunningBot, Endpoint]) -> RunningBot:
-    connected[0].workspace.faults()
-    return connected[0]
 
 
 def thread_of(bot: RunningBot, project: str) -> str:
@@ -150,9 +116,7 @@ def test_a_direct_message_is_answered(bot: RunningBot) -> None:
 
 
 @pytest.mark.parametrize("fault", ["duplicate_event", "drop_ack"])
-def test_what_comes_again_is_handled_once(
-    connected: tuple[RunningBot, Endpoint], bot: RunningBot, fault: str
-) -> None:
+def test_what_comes_again_is_handled_once(endpoint: Endpoint | None, bot: RunningBot, fault: str) -> None:
     thread = thread_of(bot, f"mode-{fault}".replace("_", "-"))
     bot.settle()
     bot.workspace.faults({"event": "message", "kind": fault})
@@ -169,8 +133,8 @@ def test_what_comes_again_is_handled_once(
     bot.wait(lambda: len(deliveries()) > 1, "the second delivery", seconds=60)
     bot.settle()
     assert notes_at(bot, reply) == [WORDS]
-    if connected[1].seen and fault == "drop_ack":
-        assert any(one.get("x-slack-retry-num") == "1" for one in connected[1].seen)
+    if endpoint is not None and fault == "drop_ack":
+        assert any(one.get("x-slack-retry-num") == "1" for one in endpoint.seen)
 
 
 def test_an_edit_that_overtakes_its_message_counts(bot: RunningBot) -> None:
