@@ -1,5 +1,6 @@
 """Recognises speech with faster-whisper: int8 on a CPU, float16 on a GPU, several passages at once."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from nlp.values import Word
 _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _TOO_REPETITIVE = 2.4  # compression ratio; both limits are Whisper's own
 _TOO_UNLIKELY = -1.0  # mean log probability
+_FRAMES = 3000  # of the half minute that Whisper hears at once
+log = logging.getLogger(__name__)
 
 
 class FasterWhisper:
@@ -23,15 +26,12 @@ class FasterWhisper:
     engine = "faster-whisper"
 
     def __init__(self, directory: Path, *, model: str, threads: int, beam: int = 5) -> None:
-        on_gpu = ctranslate2.get_cuda_device_count() > 0
+        on_gpu = _on_gpu(directory) if ctranslate2.get_cuda_device_count() else None
         self.model = model
         self._beam = beam
         self.passages_at_once = 16 if on_gpu else 4
-        self._whisper = WhisperModel(
-            str(directory),
-            device="cuda" if on_gpu else "cpu",
-            compute_type="float16" if on_gpu else "int8",
-            cpu_threads=threads,
+        self._whisper = on_gpu or WhisperModel(
+            str(directory), device="cpu", compute_type="int8", cpu_threads=threads
         )
         self._batched = BatchedInferencePipeline(self._whisper)
 
@@ -81,6 +81,18 @@ class FasterWhisper:
 
     def _spoken(self, language: str) -> str:
         return language if self._whisper.model.is_multilingual else "en"
+
+
+def _on_gpu(directory: Path) -> WhisperModel | None:
+    """The model on the GPU, if it works there: CUDA's libraries may be of another version, its memory full, the card old."""
+    try:
+        found = WhisperModel(str(directory), device="cuda", compute_type="float16")
+        # Only the first use loads CUDA's libraries, so half a minute of silence is read.
+        found.encode(np.zeros((found.model.n_mels, _FRAMES), np.float32))
+    except (RuntimeError, ValueError) as error:
+        log.warning("gpu_not_usable_for_speech", extra={"reason": str(error)})
+        return None
+    return found
 
 
 def _came_out_badly(segment: Segment) -> bool:

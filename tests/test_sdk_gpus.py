@@ -22,6 +22,7 @@ struct device { const char *uuid, *name; unsigned long long used; unsigned load;
 static struct device devices[] = {{"GPU-aaaa", "Test A100", 4ull << 30, 37}, {"GPU-bbbb", "Test H100", 78ull << 30, 99}};
 static const unsigned long long total = 80ull << 30;
 typedef struct { unsigned long long total, free, used; } memory_t;
+typedef struct { unsigned version; unsigned long long total, reserved, free, used; } memory2_t;
 typedef struct { unsigned gpu, memory; } use_t;
 int nvmlInit_v2(void) { return 0; }
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return 0; }
@@ -36,6 +37,13 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, struct device **found) {
 int nvmlDeviceGetMemoryInfo(struct device *one, memory_t *memory) {
     memory->total = total; memory->used = one->used; memory->free = total - one->used; return 0;
 }
+#ifdef SINCE_510
+int nvmlDeviceGetMemoryInfo_v2(struct device *one, memory2_t *memory) {
+    if (memory->version != (sizeof(memory2_t) | 2u << 24)) return 25;
+    memory->total = total; memory->reserved = 1ull << 29; memory->used = one->used - memory->reserved;
+    memory->free = total - one->used; return 0;
+}
+#endif
 int nvmlDeviceGetUtilizationRates(struct device *one, use_t *use) { use->gpu = one->load; use->memory = 1; return 0; }
 int nvmlDeviceGetTemperature(struct device *one, int sensor, unsigned *value) { *value = 61; return sensor; }
 int nvmlDeviceGetPowerUsage(struct device *one, unsigned *milliwatts) { *milliwatts = 250500; return 0; }
@@ -45,15 +53,20 @@ int nvmlSystemGetCudaDriverVersion_v2(int *version) { *version = 12060; return 0
 """
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def compiled(folder: Path, *options: str) -> Path:
     """A folder with the library in it."""
-    folder = tmp_path_factory.mktemp("driver")
     (folder / "nvml.c").write_text(NVML)
     subprocess.run(
-        ["gcc", "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", folder / "nvml.c"], check=True
+        ["gcc", "-shared", "-fPIC", *options, "-o", folder / "libnvidia-ml.so.1", folder / "nvml.c"],
+        check=True,
     )
     return folder
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A driver of before 510."""
+    return compiled(tmp_path_factory.mktemp("driver"))
 
 
 def test_a_run_tells_its_gpus_and_warns_before_one_is_full(tmp_path: Path, driver: Path) -> None:
@@ -97,3 +110,14 @@ def test_only_the_gpus_of_this_job_are_read(driver: Path, visible: str, names: l
     found, sampled = json.loads(done.stdout)
     assert found == names
     assert len(sampled) == 5 * len(names)
+
+
+def test_memory_is_counted_as_nvidia_smi_counts_it(tmp_path: Path) -> None:
+    folder = compiled(tmp_path, "-DSINCE_510")
+    code = "import json; from runlore.readings import Gpus; print(json.dumps(Gpus().sample()))"
+    env = children.environment(folder, LD_LIBRARY_PATH=str(folder))
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    half = 1 << 29  # what the driver keeps for itself
+    assert found["gpu0_memory_bytes"] == (4 << 30) - half
+    assert found["gpu0_memory_limit_bytes"] == (80 << 30) - half

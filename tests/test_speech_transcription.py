@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import ctranslate2  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import sounds
@@ -154,6 +155,16 @@ def test_passages_heard_together_read_as_when_heard_alone(
 
 
 @pytest.mark.models
+def test_a_gpu_that_cannot_be_used_leaves_hearing_to_the_cpu(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As where a card is found, but CUDA's libraries are of another version; seen on an H200 with CUDA 13.
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+    hearing = load_transcriber(model="tiny.en", models_dir=models_dir)
+    assert "gpu_not_usable_for_speech" in caplog.messages
+    assert hearing.transcribe(sounds.CLIP).text
+
+
 def test_the_small_english_model_hears_too(models_dir: Path) -> None:
     tiny = load_transcriber("faster-whisper", "tiny.en", models_dir)
     assert "learning rate" in tiny.transcribe(sounds.CLIP).text

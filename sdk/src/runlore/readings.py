@@ -110,6 +110,16 @@ class _Memory(ctypes.Structure):
     _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
 
 
+class _Memory2(ctypes.Structure):
+    _fields_ = [
+        ("version", ctypes.c_uint),
+        ("total", ctypes.c_ulonglong),
+        ("reserved", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    ]
+
+
 class _Utilization(ctypes.Structure):
     _fields_ = [("gpu", ctypes.c_uint), ("memory", ctypes.c_uint)]
 
@@ -133,10 +143,9 @@ class Gpus:
         """Utilisation, memory, temperature and power of each GPU."""
         found: dict[str, float] = {}
         for index, device in enumerate(self._devices):
-            memory, use, number = _Memory(), _Utilization(), ctypes.c_uint()
-            if self._nvml.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)) == 0:
-                found[f"gpu{index}_memory_bytes"] = memory.used
-                found[f"gpu{index}_memory_limit_bytes"] = memory.total
+            use, number = _Utilization(), ctypes.c_uint()
+            if memory := self._memory(device):
+                found[f"gpu{index}_memory_bytes"], found[f"gpu{index}_memory_limit_bytes"] = memory
             if self._nvml.nvmlDeviceGetUtilizationRates(device, ctypes.byref(use)) == 0:
                 found[f"gpu{index}_percent"] = use.gpu
             if self._nvml.nvmlDeviceGetTemperature(device, 0, ctypes.byref(number)) == 0:
@@ -144,6 +153,19 @@ class Gpus:
             if self._nvml.nvmlDeviceGetPowerUsage(device, ctypes.byref(number)) == 0:
                 found[f"gpu{index}_watts"] = number.value / 1000
         return found
+
+    def _memory(self, device: ctypes.c_void_p) -> tuple[int, int] | None:
+        """Bytes used, and bytes that can be: as nvidia-smi and PyTorch count, without what the driver keeps for itself."""
+        new = _Memory2(version=ctypes.sizeof(_Memory2) | 2 << 24)
+        try:
+            if self._nvml.nvmlDeviceGetMemoryInfo_v2(device, ctypes.byref(new)) == 0:
+                return new.used, new.total - new.reserved
+        except AttributeError:
+            pass  # drivers before 510 only have the first form, which counts the driver's own part as used
+        old = _Memory()
+        if self._nvml.nvmlDeviceGetMemoryInfo(device, ctypes.byref(old)) == 0:
+            return old.used, old.total
+        return None
 
     def names(self) -> list[str]:
         """What the GPUs are called."""
