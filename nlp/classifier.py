@@ -97,8 +97,8 @@ class RoleClassifier:
 
 def depths(texts: Sequence[str], parses: Sequence[tuple[Token, ...]], encoder: MiniLm) -> dict[str, Vectors]:
     """The views of `VECTORS`: the middle layers over all words, at the main verb and at the first words."""
-    encoded = encoder.encode(texts, places(parses))
-    return dict(zip(VECTORS, (encoded.wording, *encoded.places), strict=True))
+    said = encoder.wording(texts, places(parses))
+    return dict(zip(VECTORS, (said.whole, *said.places), strict=True))
 
 
 def softmax(scores: Vectors) -> Vectors:

@@ -40,7 +40,7 @@ class Extractor:
         sentences = self._reader.read(text)
         if not sentences:
             return Reading(title="", summary="", items=())
-        cuts = [self._worth_cutting(_clauses(sentence)) for sentence in sentences]
+        cuts = self._worth_cutting([_clauses(sentence) for sentence in sentences])
         wholes = [_Piece(text=s.text, start=s.start, tokens=s.tokens) for s in sentences]
         parts = [piece for pieces in cuts for piece in pieces]
         pieces = [*wholes, *parts]
@@ -56,12 +56,11 @@ class Extractor:
             items.extend(_item(text, piece, row, facts, last=piece is shown[-1][0]) for piece, row in shown)
         return _reading(items, chances[0])
 
-    def _worth_cutting(self, cut: list[_Piece]) -> list[_Piece]:
+    def _worth_cutting(self, cuts: Sequence[list[_Piece]]) -> list[list[_Piece]]:
         """Clauses that look different at a glance; only these are worth their vectors."""
-        if not cut:
-            return []
-        glance = self._roles.guess([p.text for p in cut], [p.tokens for p in cut])
-        return cut if len(set(glance.argmax(axis=1))) > 1 else []
+        pieces = [piece for cut in cuts for piece in cut]
+        glance = iter(self._roles.guess([p.text for p in pieces], [p.tokens for p in pieces]).argmax(axis=1))
+        return [cut if len({next(glance) for _ in cut}) > 1 else [] for cut in cuts]
 
 
 def _clauses(sentence: Sentence) -> list[_Piece]:
