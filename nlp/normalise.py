@@ -5,7 +5,17 @@ from collections.abc import Iterator, Sequence
 
 from nlp.number_words import words
 from nlp.spoken_names import NameReader
-from nlp.spoken_numbers import NumberReader, Token, tokens_of
+from nlp.spoken_numbers import NumberReader
+from nlp.spoken_tokens import Token, tokens_of
+from nlp.torn import (
+    is_clipped_and,
+    is_glued_number,
+    is_glued_word,
+    is_range,
+    is_stuck_decimal,
+    numbered_name,
+    torn_size,
+)
 from nlp.values import Context, NormalisedText, Replacement
 
 _NEAR = 4  # tokens after a name in which its value is said
@@ -60,29 +70,37 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
         part for name in (*context.params, *context.metrics) for part in name.lower().split("_")
     )
     numbers = NumberReader(tokens, quantities)
+    counts = {name.lower() for name, logged in context.params.items() if _is_whole(logged)}
     index = whole_until = 0
     while index < len(tokens):
         name = names.get(index)
         reference = None if name else _run_reference(tokens, index, numbers, context)
-        number = None if name or reference else numbers.at(index)
+        repair = None if name or reference else torn_size(tokens, index, counted=index < whole_until)
+        repair = repair or (None if name or reference else numbered_name(tokens, index, context))
+        number = None if name or reference or repair else numbers.at(index)
         if name:
             yield name.first, name.end, name.written
             index = name.end
-            whole_until = index + _NEAR if _is_whole(context.params.get(name.written)) else 0
-            if _is_stuck_decimal(tokens, index):
+            whole_until = index + _NEAR if name.written.lower() in counts else 0
+            if is_stuck_decimal(tokens, index):
                 yield index, index + 2, f" 0.{tokens[index + 1].text.removeprefix('0.').replace('.', '')}"
                 index += 2
-        elif reference:
-            yield index, *reference
-            index = reference[0]
+            elif is_glued_number(tokens, index) and name.written in (*context.params, *context.metrics):
+                yield index, index + 1, " "
+                index += 1
+        elif found := reference or repair:
+            yield index, *found
+            whole_until = found[0] + _NEAR if index < whole_until else 0
+            index = found[0]
         elif number and taken.isdisjoint(range(index, number.end)):
             split = index < whole_until and _SPLIT_WHOLE.fullmatch(number.written)
-            yield index, number.end, number.written.replace(".", "") if split else number.written
+            glued = " " if "e" in number.written and is_glued_word(tokens, number.end) else ""
+            yield index, number.end, (number.written.replace(".", "") if split else number.written) + glued
             index = number.end
         else:
-            if _is_range(tokens, index):
+            if is_range(tokens, index):
                 yield index, index + 1, " to "
-            elif _is_clipped_and(tokens, index):
+            elif is_clipped_and(tokens, index):
                 yield index, index + 1, "and "
             index += 1
 
@@ -90,34 +108,6 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
 def _is_whole(logged: object) -> bool:
     """Whether a param counts something: its value has no decimals."""
     return isinstance(logged, int) and not isinstance(logged, bool)
-
-
-def _is_stuck_decimal(tokens: Sequence[Token], index: int) -> bool:
-    """The ".2" of "label smoothing.2", and ".1.5" for "point one five"."""
-    if index + 1 >= len(tokens) or tokens[index].text != "." or not tokens[index + 1].text[0].isdigit():
-        return False
-    return tokens[index - 1].end == tokens[index].start and tokens[index].end == tokens[index + 1].start
-
-
-def _is_clipped_and(tokens: Sequence[Token], index: int) -> bool:
-    """The "n" of ", n1e-5"."""
-    if tokens[index].said != "n" or not 0 < index < len(tokens) - 1 or tokens[index - 1].text != ",":
-        return False
-    after = tokens[index + 1]
-    return after.text[0].isdigit() and after.start == tokens[index].end
-
-
-def _is_range(tokens: Sequence[Token], index: int) -> bool:
-    """The hyphen Whisper writes in "from 128-32"."""
-    if tokens[index].text not in "-–" or not 1 < index < len(tokens) - 1:
-        return False
-    before, after = tokens[index - 1], tokens[index + 1]
-    return (
-        tokens[index - 2].said in ("from", "between")
-        and before.text.replace(",", "").isdigit()
-        and after.text.replace(",", "").isdigit()
-        and before.end + 1 == after.start
-    )
 
 
 def _run_reference(

@@ -75,3 +75,34 @@ AREAS = frozenset(
     words("conv kernel patch patche pixel image grid crop filter convolution window resolution input")
 )
 SMALL_QUANTITIES = frozenset(words("lr rate rates decay epsilon eps"))  # usually said as "three e minus four"
+PARTS = frozenset(words("half halves third thirds quarter quarters fifth fifths"))
+MODEL_FAMILIES = frozenset(
+    words("llama mistral mixtral qwen gemma phi falcon pythia opt bloom yi olmo deepseek gpt vicuna alpaca")
+)
+OF_MODELS = frozenset(words("model models parameter parameters param params checkpoint checkpoints"))
+SIZED = frozenset(  # of these one says "one twenty eight", which Whisper may write "1 28"
+    words(
+        "size sizes dim dims dimension dimensions width hidden length context tokens channels resolution units crop embedding"
+    )
+)
+
+
+def is_size(value: int) -> bool:
+    """Whether widths, batches and images are made this large: 128, 224, 768, 1024."""
+    return value >= 96 and value % 32 == 0
+
+
+def reads_as_one(first: int, second: int) -> bool:
+    """ "ten twenty four" and "twelve eighty" are one number, "eighty twenty" and "thirty forty" are two."""
+    if second < 10:
+        return False
+    return second % 10 != 0 or first % 10 != 0 or first == second == 20
+
+
+def clock(value: int, after: str, later: str) -> str | None:
+    """ "nine thirty am" is a time of day."""
+    if after in ("am", "pm", "o'clock", "tomorrow", "tonight") or (
+        after == "in" and later in ("morning", "afternoon", "evening")
+    ):
+        return f"{value // 100}:{value % 100:02}" if value >= 100 else None
+    return None

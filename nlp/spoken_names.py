@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from nlp.number_words import DIGITS, TEENS, TENS, words
-from nlp.spoken_numbers import NumberReader, Token, tokens_of
+from nlp.spoken_numbers import NumberReader
+from nlp.spoken_tokens import Token, tokens_of
 from nlp.values import Context
 
 _DATA = Path(__file__).parent / "data"
@@ -19,7 +20,10 @@ _NEARLY = 0.82  # difflib's ratio
 _SURE_WORDS = frozenset(
     words(
         "best first last next final new old test train training val validation valid max min top low high lower higher more "
-        "less same other better worse good bad and or is was the this that to of at with went from we i it"
+        "less same other better worse good bad and or is was the this that to of at with went from we i it does do did goes "
+        "local global micro macro mini inner outer input output source target student teacher actor critic encoder decoder "
+        "upper left right start end mid early late value equal patch coder step steps token tokens layer layers group block "
+        "kernel window crop image page time peak total raw ema"
     )
 )
 _JOINTS = frozenset(("-", "_", "/", ".", "&"))
@@ -34,6 +38,11 @@ _BEFORE_A_NAME = frozenset(
     words("the a an set of no our without with more less higher lower use used using add and")
 )
 _AFTER_A_NAME = frozenset(words("of is was from to at rate steps epochs = point oh value size"))
+_EVERYDAY = frozenset(  # said of anything: "name" is no `model.name`
+    words(
+        "name type path mode size file id key dir root value version kind format tag url user host model data config task split"
+    )
+)
 _SPLITS = frozenset(words("train val test eval dev top"))  # "validation accuracy" is not the run's `acc`
 
 
@@ -55,6 +64,8 @@ class NameReader:
             self._own.setdefault(_key(tokens_of(name)), name)
         for name in context.params:  # "learning rate" may mean the nested optimizer.lr, if it is the only one
             last = re.split(r"[./]", name)[-1]
+            if last != name and last in _EVERYDAY:
+                continue
             key = _key(tokens_of(last))
             others = [
                 other for other in context.params if _key(tokens_of(re.split(r"[./]", other)[-1])) == key
@@ -65,6 +76,7 @@ class NameReader:
             key: name for key, name in self._own.items() if len(key) > 1 and key not in _FUNCTION_WORDS
         }
 
+        self._plain = {_letters(_parts(tokens_of(name))): name for name in self._own.values()}
         self._letters = {
             letters: name
             for name in self._own.values()
@@ -91,18 +103,31 @@ class NameReader:
                     return Name(first=first, end=end, written=own)
                 continue
             key = _key(window)
-            written = self._own.get(key) or _common().get(_letters(_parts(window)))
+            plain = _letters(_parts(window))  # "image net" is no `imgnet`
+            written = self._own.get(key) or self._plain.get(plain) or _common().get(plain)
             if written and not _is_prose(tokens, first, end, key, written):
                 return Name(first=first, end=end, written=written)
-            guessed = None if written else self._said_with_is(tokens, first, end) or self._misheard(window)
+            if written and window[0].said == written.lower():  # "Gamma" is `gamma`, and stays as it was heard
+                return Name(first=first, end=end, written=window[0].text)
+            guessed = (
+                None
+                if written
+                else self._said_with_is(tokens, first, end)
+                or self._misheard(window)
+                or _several(tokens, first, end)
+            )
             if guessed:
                 return Name(first=first, end=end, written=guessed)
         return None
 
     def _cut_by_a_stop(self, tokens: Sequence[Token], first: int, end: int) -> str | None:
-        """ "weight. Decay of 0.01": a pause in the middle of a name of the run was taken for a sentence's end."""
+        """ "weight. Decay of 0.01", "weight, decay of 0.01": a pause was taken for the end of a sentence or clause."""
         window, after = tokens[first:end], tokens[end].said if end < len(tokens) else ""
-        if len(window) != 3 or window[1].text != "." or not window[2].text[0].isupper():
+        if (
+            len(window) != 3
+            or window[1].text not in ".,"
+            or (window[1].text == ".") != window[2].text[0].isupper()
+        ):
             return None
         if not (window[0].said.isalpha() and window[2].said.isalpha()):
             return None
@@ -146,13 +171,27 @@ class NameReader:
         ]
         for best in difflib.get_close_matches(letters, near, n=1, cutoff=_NEARLY):
             changed = {word for word in said if word not in best}
-            if (
-                changed
-                and changed.isdisjoint(_SURE_WORDS)
-                and best not in (letters + "s", letters.removesuffix("s"))
-            ):
+            fewer = ("".join(said[:at] + said[at + 1 :]) for at in range(len(said)))  # "precision bf"
+            same = {form.rstrip("es") for form in (letters, *fewer)}  # one or several
+            heard = changed or (len(said) > 1 and len(said[0]) > 3 and said[0] not in self._letters)
+            if heard and changed.isdisjoint(_SURE_WORDS) and best.rstrip("es") not in same:
                 return self._letters[best]
         return None
+
+
+def _several(tokens: Sequence[Token], first: int, end: int) -> str | None:
+    """ "A 100s", "H one hundreds": several of what everybody calls so."""
+    last = tokens[end - 1]
+    if end - first < 2 or last.said not in ("s", "hundreds"):
+        return None
+    single = list(tokens[first : end - 1])
+    if last.said == "hundreds":
+        single.append(replace(last, text="hundred"))
+    written = _common().get(_letters(_parts(single)))
+    article = tokens[first].text == "a" or (
+        tokens[first].text == "A" and (not first or tokens[first - 1].text == ".")
+    )
+    return f"{written}s" if written and written[-1].isdigit() and not article else None
 
 
 def _own_names(context: Context) -> Iterable[str]:
@@ -200,7 +239,8 @@ def _is_prose(tokens: Sequence[Token], first: int, end: int, key: str, written: 
             return token.text != written and written.islower() and len(written) > 3
         return _short_forms().get(before, before) in _SPLITS
     if all(token.text.isalpha() and len(token.text) > 1 for token in window):
-        if window[0].said in _FUNCTION_WORDS or window[-1].said in _FUNCTION_WORDS - {"up", "one", "two"}:
+        last = "w" if window[-2].said == "double" else window[-1].said  # "adam double you"
+        if window[0].said in _FUNCTION_WORDS or last in _FUNCTION_WORDS - {"up", "one", "two"}:
             return True
         if key == written.lower() and window[-1].said in (
             "out",
@@ -234,7 +274,7 @@ def _parts(tokens: Sequence[Token]) -> list[str]:
         said = words[index].said
         number = reader.value_at(index)
         if number:
-            parts.append(number.written)
+            parts.append(number.written.lower())
             index = number.end
         elif said == "double" and index + 1 < len(words) and words[index + 1].said in ("u", "you", "w"):
             parts.append("w")
@@ -248,7 +288,7 @@ def _parts(tokens: Sequence[Token]) -> list[str]:
 def _shortened(parts: list[str]) -> Iterator[str]:
     index = 0
     while index < len(parts):
-        for size in (3, 2, 1):
+        for size in (5, 4, 3, 2, 1):
             short = _short_forms().get(" ".join(parts[index : index + size]))
             if short and index + size <= len(parts):
                 yield short

@@ -18,34 +18,23 @@ from nlp.number_words import (
     FRACTIONS,
     LARGE,
     MINUS,
+    MODEL_FAMILIES,
     NOT_BEFORE_POINT,
+    OF_MODELS,
     OH,
     ORDINALS,
+    PARTS,
     PERCENT,
     SMALL_QUANTITIES,
     TEENS,
     TENS,
     TIMES,
     E,
+    clock,
+    is_size,
+    reads_as_one,
 )
-
-_TOKEN = re.compile(
-    r"\d+(?:,\d{3})+(?!\d)|\d,\d{2}(?![\d.]\d|\d)|\d+(?:\.\d+)?|[^\W\d_]+(?:['’][a-z]+)?|[^\w\s]|_"
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Token:
-    """A word, number or sign of a text."""
-
-    text: str
-    start: int
-    end: int
-
-    @property
-    def said(self) -> str:
-        """In lower case."""
-        return self.text.lower()
+from nlp.spoken_tokens import Token
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,13 +44,6 @@ class Number:
     first: int
     end: int
     written: str
-
-
-def tokens_of(text: str) -> list[Token]:
-    """The words, numbers and signs of a text."""
-    return [
-        Token(text=found.group(), start=found.start(), end=found.end()) for found in _TOKEN.finditer(text)
-    ]
 
 
 class NumberReader:
@@ -98,17 +80,19 @@ class NumberReader:
 
     def _sign(self, index: int) -> tuple[str, int]:
         said, before = self._said(index), self._said(index - 1)
-        if said not in MINUS or _is_amount(before) or before in PERCENT:
+        if said not in MINUS or _is_amount(before) or before in PERCENT or before == "e":
             return "", index
         if not said.isalpha() and (self._touches(index) or not self._touches(index + 1)):
             return "", index  # a dash or a hyphen
         return "-", index + 1
 
     def _is_prose(self, first: int, end: int) -> bool:
-        """A lone "one" that counts nothing, "zero-shot", "two-stage"."""
+        """A lone "one" that counts nothing, "zero-shot", "two-stage", "two thirds"."""
         said, before, after = self._said(first), self._said(first - 1), self._said(end)
         if end - first > 1 or said[:1].isdigit():
             return False
+        if after in PARTS:
+            return True
         if said in DIGITS and self._said(end) == "-" and self._touches(end) and self._touches(end + 1):
             return True
         if said == "zero":
@@ -141,12 +125,16 @@ class NumberReader:
         if found is None:
             return None
         written, end = self._power(index, *(self._exponent(*found) or self._fraction(*found)))
+        if self._said(end) == "thousand":  # "twelve and a half thousand"
+            written, end = f"{float(written) * 1000:.0f}", end + 1
         if self._said(end) in PERCENT:
             more, later = self._fraction(written, end + 1)  # "94%, and a half percent"
             halved = more != written and self._said(later) in PERCENT
             return (f"{more}%", later + 1) if halved else (f"{written}%", end + 1)
         if self._said(end) == "per" and self._said(end + 1) == "cent":
             return f"{written}%", end + 2
+        if self._said(end) == "b" and self._names_a_model(end):
+            return f"{written}B", end + 1
         if self._said(end) in LARGE:
             return f"{written} {LARGE[self._said(end)]}", end + 1
         if self._said(end) == "k" and self._said(self._past_hyphen(end + 1)) not in (
@@ -159,6 +147,11 @@ class NumberReader:
             return f"{written}x", end + 1
         return self._square(written, end) or (written, end)
 
+    def _names_a_model(self, letter: int) -> bool:
+        """ "llama two seven b", "a seven b model": billions of parameters."""
+        before = {self._said(index) for index in range(letter - 4, letter)}
+        return not MODEL_FAMILIES.isdisjoint(before) or self._said(letter + 1) in OF_MODELS
+
     def _square(self, written: str, end: int) -> tuple[str, int] | None:
         """ "three by three"."""
         other = self._amount(end + 1) if self._said(end) in ("by", "x", "×") else None
@@ -168,10 +161,12 @@ class NumberReader:
 
     def _exponent(self, written: str, end: int) -> tuple[str, int] | None:
         """ "e minus four", "E-4", "times ten to the minus four"."""
-        if self._said(end) in ("times", "x", "×") and self._said(end + 1) in ("ten", "10"):
+        times = self._said(end) in ("times", "x", "×")
+        if times and self._said(end + 1) in ("ten", "10"):
             raised = self._raised(end + 2, of_ten=True)
             return (f"{written}e{raised[0]}", raised[1]) if raised else None
-        at = end
+        to_the = not MINUS.isdisjoint(self._said(index) for index in range(end + 2, end + 5))
+        at = end + (times and to_the and self._said(end + 1) == "e")  # "five times e minus five"
         if (
             self._said(at) in (",", "-", ".")
             and self._said(at + 1) in ("e", "he")
@@ -188,11 +183,15 @@ class NumberReader:
             whole = self._touches(at) and (self._said(after).isalpha() or self._touches(after))
             tight = letter in ("e", "he", "ee") or (whole and letter != "i") or self._is_small(end)
             power = self._small(after + 1, homophones=True) if tight else None
-            if power and not (self._touches(power[1]) and self._said(power[1]).isalpha()):  # "3B-7B"
+            if power and not self._goes_on(power[1]):
                 return f"{written}e-{power[0]}", power[1]
             return None
         power = self._small(after) if letter == "e" and after == at + 1 else None
         return (f"{written}e{power[0]}", power[1]) if power else None
+
+    def _goes_on(self, end: int) -> bool:
+        """The "B" of "3B-7B", but not the "now" of "3e-5now"."""
+        return self._touches(end) and self._said(end).isalpha() and len(self._said(end)) < 3
 
     def _lost_e(self, written: str, end: int) -> tuple[str, int] | None:
         """ "eighty minus six" after a learning rate was "eight e minus six"."""
@@ -274,9 +273,11 @@ class NumberReader:
             written, end = re.sub(r"^(\d),(\d\d)$", r"\1\2", said), index + 1  # "5,12" was five twelve
             if split := self._split_decimals(index):
                 return split
-            if self._said(end) in ("hundred", "thousand"):
-                factor = 100 if self._said(end) == "hundred" else 1000
-                return f"{float(written.replace(',', '')) * factor:.0f}", end + 1
+            if self._said(end) == "hundred":
+                return f"{float(written.replace(',', '')) * 100:.0f}", end + 1
+            if self._said(end) == "thousand":
+                more, end = self._after_thousand(end + 1)
+                return f"{float(written.replace(',', '')) * 1000 + more:.0f}", end
         else:
             found = self._whole(index)
             if found is None:
@@ -342,15 +343,30 @@ class NumberReader:
         found = (1, index + 1) if article else self._below_hundred(index)
         if found is None:
             return None
-        value, end = self._hundreds(*found)
+        value, end = self._digit_by_digit(index) or self._hundreds(*found)
         if self._said(end) == "thousand":
-            value, end = value * 1000, end + 1
-            rest = self._below_hundred(end + (self._said(end) == "and"))
-            if rest:
-                more, end = self._hundreds(*rest)
-                value += more
-        clock = _clock(value, self._said(end), self._said(end + 2)) if end - index > 1 else None
-        return clock or str(value), end
+            more, end = self._after_thousand(end + 1)
+            value = value * 1000 + more
+        time = clock(value, self._said(end), self._said(end + 2)) if end - index > 1 else None
+        return time or str(value), end
+
+    def _after_thousand(self, index: int) -> tuple[int, int]:
+        """ "five hundred", "and twelve", "500"."""
+        start = index + (self._said(index) == "and")
+        if rest := self._below_hundred(start):
+            return self._hundreds(*rest)
+        digits = self._said(start)
+        return (int(digits), start + 1) if digits.isdigit() and len(digits) == 3 else (0, index)
+
+    def _digit_by_digit(self, index: int) -> tuple[int, int] | None:
+        """ "five one two", "one oh two four": only where they make a size, not "one two three"."""
+        for count in (4, 3):
+            said = [self._said(at) for at in range(index, index + count)]
+            if said[0] in DIGITS and all(digit in DIGITS.keys() | OH for digit in said):
+                value = int("".join(DIGITS.get(digit, "0") for digit in said))
+                if is_size(value) and value >= 10 ** (count - 1):
+                    return value, index + count
+        return None
 
     def _hundreds(self, value: int, end: int) -> tuple[int, int]:
         """ "two hundred and five", "one twenty eight", "three oh five", "ten twenty four"."""
@@ -362,7 +378,7 @@ class NumberReader:
         if value > 0 and self._said(at) in OH and self._said(at + 1) in DIGITS:
             return value * 100 + int(DIGITS[self._said(at + 1)]), at + 2
         pair = self._below_hundred(at)
-        if pair and (0 < value < 10 <= pair[0] or (10 <= value < 100 and _reads_as_one(value, pair[0]))):
+        if pair and (0 < value < 10 <= pair[0] or (10 <= value < 100 and reads_as_one(value, pair[0]))):
             return value * 100 + pair[0], pair[1]
         return value, end
 
@@ -379,19 +395,3 @@ class NumberReader:
 
 def _is_amount(said: str) -> bool:
     return said[:1].isdigit() or said in DIGITS or said in TEENS or said in TENS
-
-
-def _reads_as_one(first: int, second: int) -> bool:
-    """ "ten twenty four" and "twelve eighty" are one number, "eighty twenty" and "thirty forty" are two."""
-    if second < 10:
-        return False
-    return second % 10 != 0 or first % 10 != 0 or first == second == 20
-
-
-def _clock(value: int, after: str, later: str) -> str | None:
-    """ "nine thirty am" is a time of day."""
-    if after in ("am", "pm", "o'clock", "tomorrow", "tonight") or (
-        after == "in" and later in ("morning", "afternoon", "evening")
-    ):
-        return f"{value // 100}:{value % 100:02}" if value >= 100 else None
-    return None

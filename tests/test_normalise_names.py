@@ -18,7 +18,7 @@ RUN = Context(
     metrics={"val_acc": 0.9, "val_loss": 0.3, "train/loss": 0.2, "f1": 0.8},
     runs=("brave-otter", "vision/41", "vision/42", "vision/108"),
     datasets=("cifar-10", "imagenet-1k"),
-    words=("resnet50",),
+    words=("resnet50", "llama-2-7b"),
 )
 
 
@@ -38,6 +38,7 @@ RUN = Context(
         ("B F sixteen", "bf16"),
         ("adam w", "AdamW"),
         ("Adam double U", "AdamW"),
+        ("Adam double you", "AdamW"),
         ("res net fifty", "resnet50"),
         ("ResNet-50", "resnet50"),
         ("cifar ten", "cifar-10"),
@@ -60,6 +61,7 @@ def test_a_spoken_name_is_written_as_the_run_writes_it(heard: str, written: str)
         ("validation losses 0.3", "val_loss is 0.3"),
         ("malidation losses 0.3", "val_loss is 0.3"),
         ("batch sizes 256", "batch_size is 256"),
+        ("the lama two seven b", "the llama-2-7b"),
     ],
 )
 def test_a_name_heard_wrong_is_found_again(heard: str, written: str) -> None:
@@ -78,6 +80,11 @@ def test_a_name_heard_wrong_is_found_again(heard: str, written: str) -> None:
         "The losses were high.",
         "Batch sizes 32 and 64 are the same.",
         "The dropout was 0.1, the dropout is 0.2.",
+        "I met Adam, double you the speed.",
+        "The mixed precision run.",
+        "The evaluation does not fit, at equal loss.",
+        "A smaller patch size.",
+        "The validation losses (see below).",
     ],
 )
 def test_words_that_only_look_like_names_stay(prose: str) -> None:
@@ -164,3 +171,32 @@ def test_a_number_alone_names_no_run() -> None:
 def test_a_name_cut_by_a_pause_is_whole_again(heard: str, written: str) -> None:
     own = Context(params={"weight_decay": 0.01}, metrics={"val_loss": 2.0})
     assert normalise(heard, own).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("eight H one hundreds", "8 H100s"),
+        ("on two A 100s", "on 2 A100s"),
+        ("a 100s timeout", "a 100s timeout"),
+        ("A 100s timeout", "A 100s timeout"),
+    ],
+)
+def test_several_of_one_card_are_called_so(heard: str, written: str) -> None:
+    assert normalise(heard).text == written
+
+
+def test_a_metric_may_be_said_in_full() -> None:
+    own = Context(params={"grad_clip": 1.0}, metrics={"cer": 0.04, "rmse": 2.0, "mAP": 0.4})
+    said = "Gradient clipping of 1, character error rate 4%, root mean squared error 2, mean average precision 0.4."
+    assert normalise(said, own).text == "grad_clip of 1, cer 4%, rmse 2, mAP 0.4."
+
+
+def test_the_last_part_of_a_nested_name_that_is_said_of_anything_stays() -> None:
+    own = Context(params={"model.name": "tiny", "model.depth": 2})
+    assert normalise("Its name says a depth of two.", own).text == "Its name says a model.depth of 2."
+
+
+def test_a_param_that_repeats_a_longer_one_is_not_swallowed() -> None:
+    own = Context(params={"precision": "bf16-mixed", "num_heads": 8})
+    assert normalise("precision bf 16, and num kv heads 4", own).text == "precision bf16, and num kv heads 4"

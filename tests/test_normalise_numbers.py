@@ -21,6 +21,9 @@ from nlp.values import Context
         ("one times ten to the minus four", "1e-4"),
         ("ten to the minus three", "1e-3"),
         ("two e four", "2e4"),
+        ("5 times e minus 5", "5e-5"),
+        ("three times e to the minus four", "3e-4"),
+        ("3d-5", "3e-5"),
     ],
 )
 def test_powers_of_ten_are_written_with_an_e(heard: str, written: str) -> None:
@@ -86,6 +89,10 @@ def test_percentages_carry_the_sign(heard: str, written: str) -> None:
         ("two to the fifteenth", "2^15"),
         ("three by three", "3x3"),
         ("twenty-one", "21"),
+        ("five one two", "512"),
+        ("one oh two four", "1024"),
+        ("12 thousand 500", "12500"),
+        ("twelve and a half thousand", "12500"),
     ],
 )
 def test_sizes_are_written_as_one_number(heard: str, written: str) -> None:
@@ -106,6 +113,9 @@ def test_sizes_are_written_as_one_number(heard: str, written: str) -> None:
         "Of the 12 runs 3 quarters of an hour each was lost.",
         "The loss is 0.1. Then it fell to 2,500.",
         "We used 3x3 and 3e-4 and 82.5%.",
+        "Two thirds of the data, and three quarters of an hour.",
+        "He counts one times e for each of them.",
+        "In 1 28 of them, see 10 24.",
     ],
 )
 def test_prose_and_written_numbers_stay_as_they_are(prose: str) -> None:
@@ -114,6 +124,7 @@ def test_prose_and_written_numbers_stay_as_they_are(prose: str) -> None:
 
 def test_neighbouring_numbers_stay_apart() -> None:
     assert normalise("Ten minus two is eight.").text == "10 minus 2 is 8."
+    assert normalise("It took 12 thousand. 500 were left.").text == "It took 12000. 500 were left."
     assert normalise("An eighty twenty split.").text == "An 80 20 split."
     assert normalise("At one point two runs died.").text == "At one point 2 runs died."
 
@@ -181,3 +192,73 @@ def test_every_replacement_stands_where_it_says(heard: str) -> None:
 def test_a_number_that_whisper_cut_in_two_is_one_again(heard: str, written: str) -> None:
     params = {"lr": 0.1, "batch_size": 128, "dropout": 0.1, "label_smoothing": 0.1}
     assert normalise(heard, Context(params=params)).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("batch size 1 28", "batch_size 128"),
+        ("batch size from 1 28 to 2 56", "batch_size from 128 to 256"),
+        ("batch size of 5 1 2", "batch_size of 512"),
+        ("batch size 10 24", "batch_size 1024"),
+        ("a context of 20 48 tokens", "a context of 2048 tokens"),
+        ("we have 3 84 channels", "we have 384 channels"),
+        ("batch size 1 29", "batch_size 1 29"),  # nobody chooses it
+        ("batch size 8, 64 steps", "batch_size 8, 64 steps"),
+        ("it took 1 28 and then 2 56", "it took 1 28 and then 2 56"),
+        ("dropout of 1 28", "dropout of 1 28"),  # logged with decimals
+    ],
+)
+def test_a_size_said_in_two_parts_is_one_number(heard: str, written: str) -> None:
+    assert normalise(heard, Context(params={"batch_size": 128, "dropout": 0.1})).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("I set lr-1e-3 there", "I set lr 1e-3 there"),
+        ("a val-loss-0.3", "a val_loss 0.3"),
+        ("it is called resnet-3", "it is called resnet-3"),
+        ("Gamma.995, please", "Gamma 0.995, please"),
+        ("an lr of 3d-5now", "an lr of 3e-5 now"),
+        ("from 3B-7B", "from 3B-7B"),
+        ("lr from 3e-4-1e-4", "lr from 3e-4 to 1e-4"),
+        ("from 91.4%-92.1%", "from 91.4% to 92.1%"),
+        ("between 0.94-0.95", "between 0.94 to 0.95"),
+        ("pages 0.94-0.95", "pages 0.94-0.95"),
+    ],
+)
+def test_what_whisper_glued_together_is_parted(heard: str, written: str) -> None:
+    own = Context(params={"lr": 0.1, "gamma": 0.9}, metrics={"val_loss": 0.3})
+    assert normalise(heard, own).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("beta 2.95 it is", "beta2 0.95 it is"),
+        ("beta two of point nine five", "beta2 of 0.95"),
+        ("layer 2.95 it is", "layer 2.95 it is"),  # no share is logged under that name
+        ("beta 1.5 it is", "beta 1.5 it is"),
+    ],
+)
+def test_a_name_that_ends_in_a_digit_gives_it_back(heard: str, written: str) -> None:
+    assert normalise(heard, Context(params={"beta2": 0.999, "layer2": 64})).text == written
+
+
+def test_adams_betas_are_known_unless_the_run_has_a_beta() -> None:
+    assert normalise("beta 1.9, beta 2.999").text == "beta1 0.9, beta2 0.999"
+    assert normalise("beta 1.9", Context(params={"beta": 4.0})).text == "beta 1.9"
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("llama two seven b", "llama 2 7B"),
+        ("a seven b model", "a 7B model"),
+        ("mistral seven b is better", "mistral 7B is better"),
+        ("plan seven b is better", "plan 7 b is better"),
+    ],
+)
+def test_billions_of_a_model_carry_their_letter(heard: str, written: str) -> None:
+    assert normalise(heard).text == written
