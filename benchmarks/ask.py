@@ -29,7 +29,7 @@ from nlp.concepts import concepts
 from nlp.loader import load_embedder
 from nlp.terms import terms
 from nlp.thesaurus import thesaurus
-from storage import search
+from storage import nearest, search
 from storage.database import Database, conninfo, migrate
 from storage.embedded import EmbeddedPostgres
 
@@ -87,6 +87,7 @@ def main() -> None:
             if not loaded:
                 migrate(url)
                 load(url, collection)
+                load_items(url, collection)
                 print(f"{size:,} notes loaded in {time.perf_counter() - started:.0f} s", flush=True)
             database = Database(url)
             time_asks(database, collection, server.pid or 0)
@@ -133,9 +134,29 @@ def load(url: str, notes: Collection) -> None:
         copy(connection, "term_count (term, notes)", counts.items())
         connection.execute("SET maintenance_work_mem = '4GB'")
         connection.execute("CREATE INDEX ix_note_terms ON note USING gin (terms)")
-        if notes.size > search.EXACT_UP_TO:
+        if notes.size > nearest.EXACT_UP_TO:
             connection.execute("CREATE INDEX ix_note_vector ON note USING hnsw (vector halfvec_cosine_ops)")
         connection.execute("VACUUM ANALYZE")
+
+
+def load_items(url: str, notes: Collection) -> None:
+    """A rationale item for each note; its vector is that of the next note, so that it lies by a topic as notes do."""
+    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+        connection.execute("DROP INDEX IF EXISTS ix_rationale_item_vector")
+        copy(
+            connection,
+            'rationale_item (id, note_id, role, text, start, "end", confidence, source, vector)',
+            (
+                (i, i, "outcome", "It did not help.", 0, 16, 0.9, "model",
+                 str(notes.vectors[i % notes.size].astype(int).tolist()))
+                for i in range(1, notes.size + 1)
+            ),
+        )  # fmt: skip
+        connection.execute("SET maintenance_work_mem = '4GB'")
+        connection.execute(
+            "CREATE INDEX ix_rationale_item_vector ON rationale_item USING hnsw (vector halfvec_cosine_ops)"
+        )
+        connection.execute("VACUUM ANALYZE rationale_item")
 
 
 def note_rows(notes: Collection, counts: Counter[str]) -> Iterator[tuple[object, ...]]:
@@ -222,7 +243,7 @@ def measure_recall(database: Database, notes: Collection) -> None:
             best = set((inside[np.argsort(-cosines[inside])[:20]] + 1).tolist())
             started = time.perf_counter()
             with database.session() as session:
-                found = search.nearest(session, scope, vector)[:20]  # as ask calls it
+                found = nearest.notes(session, scope, vector)[:20]  # as ask calls it
             taken.append(time.perf_counter() - started)
             kept.append(len(best & set(found)) / len(best))
         print(

@@ -22,11 +22,12 @@ from bot.blocks import (
     section,
 )
 from bot.numbers import clock, count, day
-from bot.values import Message, RunView
+from bot.values import Message, PersonView, RunView
 from bot.verdicts import ending, ref, sign, standing
 
 SHOWN = 5
 QUOTE = 280
+NAMED = 3  # so many people are counted, fewer are named
 ASKED = 20  # notes whose authors can be asked
 
 
@@ -41,6 +42,8 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
         before = finding
     if answer.silent and first == 0:
         rows = [run_text(run, judge(run)) for run in answer.silent[:SHOWN]]
+        if len(answer.silent) > SHOWN:
+            rows.append(f"… and {count(len(answer.silent) - SHOWN, 'more run')}")
         blocks.append(section("\n".join(["Runs that match by their own words:", *rows])))
     if answer.left_out and first == 0:
         others = (
@@ -56,28 +59,29 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
 
 
 def headline(answer: Answer) -> str:
-    """2 people tried label smoothing in 3 runs: 2 got better, 1 worse; Ana kept one.
+    """3 people tried label smoothing in 4 runs: 2 got better, 1 worse; Ana kept one.
 
     "Tried" rests on the runs' own words or on what was said to be done; else the notes only "mention" it, where they
     name what was asked for, or "come close": one in five is about a neighbouring matter (benchmarks/ask.md).
     """
     if answer.tried:
-        return _tried(answer) + said(answer)
+        return _tried(answer)
     speaking = [finding for finding in answer.found if finding.speaks] if answer.subject else []
     found = speaking or answer.found
     shown = runs_of(found) if speaking else answer.runs
+    does = f"mention {line(answer.subject, 80)}" if speaking else "come close"
     people = distinct(finding.note.author for finding in found)
     runs = count(len(shown), "run")
-    does = f"mention {line(answer.subject, 80)}" if speaking else "come close"
+    least = "at least " if answer.more and speaking else ""
     if people:
-        unsigned = " and unsigned ones" if any(finding.note.author is None for finding in found) else ""
-        told_by = f"Notes by {count(len(people), 'person', 'people')}{unsigned} {does}"
-        told_by += f", {runs}" if shown else ""
+        unsigned = ", and unsigned ones," if any(finding.note.author is None for finding in found) else ""
+        told_by = f"Notes by {who(people, least=least)}{unsigned} {does}{f', on {runs}' if shown else ''}"
     elif found:
-        told_by = f"{count(len(found), 'note')} close to this" + (f", {runs}" if shown else "")
+        told_by = f"{count(len(found), 'unsigned note')} {does if len(found) > 1 else does.replace('mention', 'mentions').replace('come', 'comes')}"
+        told_by += f", on {runs}" if shown else ""
     else:
         told_by = f"{runs} {'matches' if len(shown) == 1 else 'match'} this"
-    return told_by + _ended(answer, shown) + said(answer)
+    return told_by + _ended(answer, shown) + said(answer, people)
 
 
 def _tried(answer: Answer) -> str:
@@ -86,18 +90,23 @@ def _tried(answer: Answer) -> str:
     had = {run.id for run in runs}
     people = distinct(run.owner for run in runs)
     subject = line(answer.subject, 80)
+    others = [one for one in answer.found if one.speaks and had.isdisjoint(run.id for run in one.runs)]
+    least = "at least " if answer.more or any(one.runs for one in others) else ""
     unknown = " and somebody unknown" if any(run.owner is None for run in runs) else ""
-    who = f"{count(len(people), 'person', 'people')}{unknown} tried {subject}"
-    who = who if people else f"{subject} was tried"
-    told = f"{who} in {count(len(runs), 'run')}{_ended(answer, runs)}"
+    named = len(people) < NAMED
+    told = f"{who(people, least=least)}{unknown} tried {subject}" if people else f"{subject} was tried"
+    told += f" in {least if named else ''}{count(len(runs), 'run')}{_ended(answer, runs)}"
     known = {person.id for person in people}
-    others = distinct(
-        finding.note.author
-        for finding in answer.found
-        if finding.speaks and not had & {run.id for run in finding.runs}
-    )
-    more = [person for person in others if person.id not in known]
-    return told + (f"; notes by {len(more)} more mention it" if more else "")
+    more = [person for person in distinct(one.note.author for one in others) if person.id not in known]
+    told += f"; notes by {who(more)} mention it" if more else ""
+    return (told[:1].upper() + told[1:] if people and not named else told) + said(answer, people)
+
+
+def who(people: Sequence[PersonView], *, least: str = "") -> str:
+    """Ana; Ana and Ben; 3 people."""
+    if len(people) < NAMED:
+        return " and ".join(name_of(person) for person in people)
+    return f"{least}{count(len(people), 'person', 'people')}"
 
 
 def _ended(answer: Answer, runs: Sequence[RunView]) -> str:
@@ -110,9 +119,10 @@ def runs_of(found: Sequence[Finding]) -> list[RunView]:
     return list({run.id: run for finding in found for run in finding.runs}.values())
 
 
-def said(answer: Answer) -> str:
-    """The conditions that were understood, so that a wrong one is seen."""
-    conditions = ", ".join(line(words, 60) for words in answer.question.said)
+def said(answer: Answer, people: Sequence[PersonView] = ()) -> str:
+    """The conditions that were understood, so that a wrong one is seen; whom the line names already is not said again."""
+    known = {f"by {person.name}".lower() for person in people} if len(people) < NAMED else set()
+    conditions = ", ".join(line(words, 60) for words in answer.question.said if words.lower() not in known)
     return f" ({conditions})" if conditions else ""
 
 

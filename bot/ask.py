@@ -1,7 +1,8 @@
 """Answers "who has tried X?": finds, decides whether anything is close enough, and gathers how it ended."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,14 +11,14 @@ from sqlmodel import Session, col, func, select
 from bot import figures
 from bot.better import Judgement, judge
 from bot.question import VERSION, Known, Outcome, Question, may_name_numbers, read_question
-from bot.retrieval import Ranked, Ranking, retrieve, scope_of, without_conditions
+from bot.retrieval import MEANING, Ranked, Ranking, retrieve, scope_of, without_conditions
 from bot.sight import Sight
-from bot.subject import subject_of, with_subject
+from bot.subject import Subject, having, speaking, subject_of, with_subject
 from bot.values import ItemView, NoteView, PersonView, RunView
 from bot.views import note_view, run_views
 from nlp.terms import query_terms, sentences, terms, topic_terms
 from nlp.values import Embedder
-from storage import run_search, search_names
+from storage import nearest, run_search, search_names
 from storage.memory import Note, NoteRun
 from storage.run_queries import NoteBundle, load_readings
 from storage.search_scope import UNDATED
@@ -25,7 +26,7 @@ from storage.tables import Person, Project, Run
 
 LONGEST = 1_000  # characters of a question that are read
 MOST_FOUND = 20
-MOST_SILENT = 10
+MOST_SILENT = 50
 WHOLE = 0.99
 """Share of the question's words that a run without a note must hold: its params say little, so they must say all."""
 NEIGHBOURS = 3
@@ -35,6 +36,8 @@ CLOSE = 0.4
 """Closeness from which a note counts as being about the question: benchmarks/ask.md says how often it errs."""
 NOT_FAR = 0.6
 """Share of the best note's score that the others need."""
+AS_CLOSE = 0.15
+"""How much less close than the closest they may be: without it 73 % of what is shown is to the point, with it 81 %."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +80,7 @@ class Answer:
     left_out: int = 0  # notes whose runs ended otherwise than asked for
     subject: str = ""  # what is asked for, where that is a name and little more
     trying: bool = False  # it is asked who tried it
+    more: bool = False  # further notes or runs speak of it: what is counted is not all
     ranked: Sequence[int] = ()  # ids of all notes looked at, best first, however far
 
     @property
@@ -116,14 +120,18 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
     question = question.replace("\0", " ")[:LONGEST]
     asked = read_question(question, known_names(session, question, asker), now=now)
     ranking = retrieve(session, embedder, asked, scope_of(asked, asker))
-    close = close_notes(ranking)
-    near: Sequence[Ranked] = ()
     subject = subject_of(asked.topic, ranking, text=question)
-    found = with_subject(session, gather(session, close[:MOST_FOUND], ranking, asker), ranking, subject)
+    speaks = speaking(session, ranking.notes, subject) if subject else frozenset()
+    close = close_notes(ranking, speaks)
+    near: Sequence[Ranked] = ()
+    found = gather(session, close[:MOST_FOUND], ranking, asker)
+    if subject:
+        found = with_subject(session, found, speaks, subject)
     left = [finding for finding in found if contradicted(finding, asked.outcome)]
     found = [finding for finding in found if finding not in left]
     told = {run.id for finding in (*found, *left) for run in finding.runs}
-    silent = [run for run in silent_runs(session, asked, ranking, asker) if run.id not in told]
+    own = silent_runs(session, asked, ranking, asker, subject)
+    silent = [run for run in own if run.id not in told]
     if asked.outcome:
         silent = [run for run in silent if ended_well(run, judge(run)) in (None, asked.outcome == "good")]
     if not found and not silent:
@@ -139,6 +147,7 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
         left_out=len(left),
         subject=subject.words if subject else "",
         trying=subject is not None and subject.trying,
+        more=subject is not None and (len(close) > MOST_FOUND or len(own) == MOST_SILENT),
         near=gather(session, near, ranking, asker),
         projects=_project_count(session, asker),
         since=_oldest(session, asker),
@@ -184,25 +193,42 @@ def _who(finding: Finding) -> tuple[int | str | None, str]:
     return (author.id or author.name if author else finding.note.id), finding.project
 
 
-def close_notes(ranking: Ranking) -> list[Ranked]:
-    """The notes that count as being about the question: close by themselves, and not far behind the best."""
+def close_notes(ranking: Ranking, speaks: AbstractSet[int]) -> list[Ranked]:
+    """The notes that count as being about the question: close by themselves, and not far behind the best; and where there
+    are any, all that speak of its subject by name."""
     best = ranking.notes[0].score if ranking.notes else 0.0
-    looked_at = ranking.notes[: 2 * MOST_FOUND]
-    return [note for note in looked_at if ranking.closeness(note) >= CLOSE and note.score >= NOT_FAR * best]
+    looked_at = [note for note in ranking.notes[: 2 * MOST_FOUND] if note.score >= NOT_FAR * best]
+    least = max(CLOSE, max(map(ranking.closeness, looked_at), default=0.0) - AS_CLOSE)
+    close = [note for note in looked_at if ranking.closeness(note) >= least]
+    known = {note.note_id for note in close}
+    named = [note for note in ranking.notes if note.note_id in speaks and note.note_id not in known]
+    return close + named if close else []
 
 
-def silent_runs(session: Session, asked: Question, ranking: Ranking, asker: Sight) -> list[RunView]:
-    """Runs whose own words hold all of the question, or that meet its conditions."""
+def silent_runs(
+    session: Session, asked: Question, ranking: Ranking, asker: Sight, subject: Subject | None
+) -> list[RunView]:
+    """Runs that have what is asked for by their own words, or hold all of the question, or meet its conditions."""
     scope = scope_of(asked, asker)
     if about_runs(asked) and not topic_terms(asked.topic):
-        ids = run_search.runs_where(session, scope, limit=MOST_SILENT)
-    else:
-        own = query_terms(asked.topic)
-        held = run_search.matching_runs(session, scope, own, ranking.known)
-        ids = [run_id for run_id, terms_held in held.items() if len(terms_held) >= WHOLE * len(own)][
-            :MOST_SILENT
-        ]
-    return run_views(session, ids, parents=True)
+        return run_views(session, run_search.runs_where(session, scope, limit=MOST_SILENT), parents=True)
+    if subject is not None and subject.trying:
+        several = (
+            [[name.term] for name in subject.names] if subject.any_of else [[n.term for n in subject.names]]
+        )
+        ids = {
+            one for terms in several for one in run_search.matching_runs(session, scope, terms, ranking.known)
+        }
+        held = run_search.held_by(session, sorted(ids, reverse=True), subject.terms)
+        views = run_views(
+            session, [one for one in held if subject.held(held[one])][:MOST_SILENT], parents=True
+        )
+        had = having(views, held, subject)
+        return [run for run in views if run.id in had]
+    own = query_terms(asked.topic)
+    matching = run_search.matching_runs(session, scope, own, ranking.known)
+    whole = [run_id for run_id, terms_held in matching.items() if len(terms_held) >= WHOLE * len(own)]
+    return run_views(session, whole[:MOST_SILENT], parents=True)
 
 
 def about_runs(asked: Question) -> bool:
@@ -252,6 +278,7 @@ def gather(session: Session, notes: Sequence[Ranked], ranking: Ranking, asker: S
         .where(col(Note.id).in_(ids))
     ).all()
     readings = load_readings(session, ids)
+    cosines = nearest.items_of(session, ids, ranking.vector)
     links: dict[int, list[int]] = {}
     about = select(NoteRun).join(Run, col(NoteRun.run_id) == col(Run.id)).where(col(NoteRun.note_id).in_(ids))
     if asker.project_ids is not None:
@@ -266,7 +293,7 @@ def gather(session: Session, notes: Sequence[Ranked], ranking: Ranking, asker: S
         view = note_view(NoteBundle(note=note, author=person, items=items, facts=facts))
         own = [runs[run_id] for run_id in links.get(view.id, [])[:RUNS_A_NOTE] if run_id in runs]
         ranked = next(one for one in notes if one.note_id == view.id)
-        words, at = quote_of(view, ranking)
+        words, at = quote_of(view, ranking, cosines)
         found[view.id] = Finding(
             note=view,
             project=project.name,
@@ -281,17 +308,20 @@ def gather(session: Session, notes: Sequence[Ranked], ranking: Ranking, asker: S
     return [found[note_id] for note_id in ids if note_id in found]
 
 
-def quote_of(note: NoteView, ranking: Ranking) -> tuple[str, float | None]:
-    """The sentence that says most of what was asked, verbatim; for a memo with its time in the audio."""
-
-    def said(text: str) -> float:
-        return ranking.share(set(terms(text)))
-
+def quote_of(note: NoteView, ranking: Ranking, cosines: Mapping[int, float]) -> tuple[str, float | None]:
+    """The sentence that says most of what was asked, by words and by meaning, verbatim; for a memo with its time in the audio."""
     items: Sequence[ItemView] = note.items
     if items and note.kind == "memo":
-        best = max(items, key=lambda item: said(item.text))
+        best = max(
+            items, key=lambda item: ranking.share(terms(item.text)) + MEANING * cosines.get(item.id or 0, 0.0)
+        )
         return best.text, best.start_time
-    return max(sentences(note.text) or [note.text], key=said), None
+
+    def says(text: str) -> float:
+        near = [cosines.get(item.id or 0, 0.0) for item in items if item.text in text]
+        return ranking.share(set(terms(text))) + MEANING * max(near, default=0.0)
+
+    return max(sentences(note.text) or [note.text], key=says), None
 
 
 def _project_count(session: Session, asker: Sight) -> int:

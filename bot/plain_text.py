@@ -7,7 +7,7 @@ from typing import Any
 
 _LINK = re.compile(r"<(?:https?://[^|>]+)\|([^>]+)>")
 _ADDRESS = re.compile(r"<(https?://[^|>]+)>")
-_STRONG = re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])")
+_STRONG = re.compile(r"(?<![\w*])\*(?!\s)([^*\n]+)(?<!\s)\*(?![\w*])")
 _DATE = re.compile(r"<!date\^[^|>]+\|([^>]+)>")
 
 

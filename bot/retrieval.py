@@ -10,11 +10,14 @@ from bot.sight import Sight
 from nlp.terms import Asked, asked, bare, query_terms
 from nlp.thesaurus import SUREST, thesaurus
 from nlp.values import Embedder
-from storage import search
+from storage import nearest, search
 from storage.search_scope import Scope
 
 MEANING = 0.5
 """Weight of the cosine beside BM25, which is scaled to 1 for the best note: words decide more than meaning."""
+
+A_PART = 0.15
+"""What closeness takes off the cosine of a single rationale item: some sentence is near to any question."""
 
 HELD, DESCRIBED = 0.2, 0.25
 """What closeness gains beside the cosine, which tells best how far a note is from a question: for all of its words, for
@@ -27,7 +30,7 @@ UNKNOWN = 0.3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranked:
-    """A note with its fused score and what it was made of."""
+    """A note with its fused score and what it was made of; `cosine` is that of the whole note, or of its nearest rationale item less `A_PART`."""
 
     note_id: int
     score: float
@@ -43,6 +46,7 @@ class Ranking:
     notes: Sequence[Ranked]
     weights: Mapping[str, float]
     known: search.Frequencies
+    vector: search.Vector  # of the question
     asked: Sequence[Asked]  # of the question, name by name
     described: Mapping[str, float]  # concepts it describes without naming them: how surely, 0 to 1
 
@@ -94,15 +98,16 @@ def retrieve(
     weights = thesaurus(embedder).expand(question.topic, vector)
     known = search.frequencies(session, weights)
     ids = search.lexical_candidates(session, scope, weights, known)
-    ids += search.nearest(session, scope, vector, limit=limit)
+    ids += nearest.notes(session, scope, vector, limit=limit)
+    ids += nearest.by_items(session, scope, vector, limit=limit)
     hits = search.measure(session, ids, weights, known, vector)
     most = max((hit.bm25 for hit in hits), default=0.0) or 1.0
     ranked = [
         Ranked(
             note_id=hit.note_id,
-            score=hit.bm25 / most + MEANING * (UNKNOWN if hit.cosine is None else hit.cosine),
+            score=hit.bm25 / most + MEANING * _meaning(hit),
             bm25=hit.bm25,
-            cosine=UNKNOWN if hit.cosine is None else hit.cosine,
+            cosine=_meaning(hit, less=A_PART),
             matched=hit.matched,
         )
         for hit in hits
@@ -113,9 +118,16 @@ def retrieve(
         notes=ranked[:limit],
         weights=weights,
         known=known,
+        vector=vector,
         asked=asked(question.topic) or [Asked(term, named=False) for term in own],
         described={term: weight / SUREST for term, weight in weights.items() if term not in own},
     )
+
+
+def _meaning(hit: search.Hit, *, less: float = 0.0) -> float:
+    """The cosine of the whole note or of its nearest rationale item, whichever is nearer; of the item so much less."""
+    known = [hit.cosine, None if hit.said is None else hit.said - less]
+    return max((one for one in known if one is not None), default=UNKNOWN)
 
 
 def without_conditions(question: Question) -> Question:

@@ -1,17 +1,18 @@
 """What a question asks for by name, who speaks of it, and which runs had it: only then an answer says "tried"."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from bot.retrieval import Ranking
-from bot.values import ItemView
+from bot.retrieval import Ranked, Ranking
+from bot.values import ItemView, RunView
 from nlp.concepts import spelled
-from nlp.terms import bare, terms
-from storage import run_search
+from nlp.terms import Asked, bare, terms
+from storage import run_search, search
 
 if TYPE_CHECKING:
     from bot.ask import Finding
@@ -23,6 +24,11 @@ UNDONE = re.compile(
     r"\b(?:not|never|no|without|instead|unlike|would|could|should|might|may|maybe|next|plan\w*|will|if|wants?|whether)\b|n't\b|\?",
     re.IGNORECASE,
 )
+NOT_THAT = re.compile(
+    r"(?:remov|revert|dropp?|disabl|replac|abandon|compar)(?:e|es|ed|ing|s)?|without|no|than|like|unlike|same|vs|versus",
+    re.IGNORECASE,
+)
+JUST_AFTER = 5  # words in which it is said what was taken out, or compared with
 TRYING = re.compile(
     r"\b(?:tr(?:y|ied|ies|ying)|us(?:e|ed|es|ing)|ran|run|tests?|tested|combined?|added|add|trained|experiment\w*|compared?)\b",
     re.IGNORECASE,
@@ -30,17 +36,45 @@ TRYING = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """What is asked for: its terms in the search, and its words as the question has them."""
+class Name:
+    """One thing asked for: its term in the search, and the words of each way to call it."""
 
-    terms: frozenset[str]
+    term: str
+    calls: tuple[frozenset[str], ...]
+
+    def held(self, words: AbstractSet[str]) -> bool:
+        """Whether these terms speak of it."""
+        return self.term in words and any(call <= words for call in self.calls)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """What is asked for by name, and its words as the question has them."""
+
+    names: tuple[Name, ...]
     words: str
     any_of: bool  # "A or B"
     trying: bool  # the question asks who tried it
 
-    def held(self, words: frozenset[str] | set[str]) -> bool:
+    @property
+    def terms(self) -> list[str]:
+        """All terms that tell whether something speaks of it."""
+        return sorted({word for name in self.names for word in {name.term}.union(*name.calls)})
+
+    def held(self, words: AbstractSet[str]) -> bool:
         """Whether these terms speak of it."""
-        return not self.terms.isdisjoint(words) if self.any_of else self.terms <= words
+        return (any if self.any_of else all)(name.held(words) for name in self.names)
+
+    def left_out(self, text: str) -> bool:
+        """Whether a text says that it was removed, or only compares with it."""
+        words = re.sub(r"[-_/]+", " ", text).split()
+        called = set().union(*(call for name in self.names for call in name.calls))
+        return any(
+            NOT_THAT.fullmatch(word)
+            and called.isdisjoint(terms(word))  # who asks for "drop path" means no dropping
+            and not called.isdisjoint(terms(" ".join(words[at + 1 : at + 1 + JUST_AFTER])))
+            for at, word in enumerate(words)
+        )
 
 
 def subject_of(topic: str, ranking: Ranking, *, text: str) -> Subject | None:
@@ -51,37 +85,64 @@ def subject_of(topic: str, ranking: Ranking, *, text: str) -> Subject | None:
     if not named or share < MOSTLY or (not named[0].named and len(named) > 1):
         return None
     either = re.search(r"\bor\b", topic, re.IGNORECASE) is not None
-    words = [spelled(topic, one.term) if one.named else bare(topic) for one in named]
+    told = [_name(topic, one) for one in named]
     return Subject(
-        terms=frozenset(one.term for one in named),
-        words=(" or " if either else " and ").join(dict.fromkeys(words)),
+        names=tuple(name for name, _ in told),
+        words=(" or " if either else " and ").join(dict.fromkeys(words for _, words in told)),
         any_of=either,
         trying=TRYING.search(text) is not None,
     )
 
 
+def _name(topic: str, one: Asked) -> tuple[Name, str]:
+    if not one.named:
+        return Name(term=one.term, calls=(frozenset({one.term}),)), bare(topic)
+    called = spelled(topic, one.term)
+    calls = [frozenset(word for word in terms(same) if not word.startswith("=")) for same in called.same]
+    return Name(term=one.term, calls=tuple(call for call in calls if call)), called.words
+
+
+def speaking(session: Session, notes: Sequence[Ranked], subject: Subject) -> frozenset[int]:
+    """Which of these notes speak of it, by its name."""
+    held = search.held_by(session, [note.note_id for note in notes], subject.terms)
+    return frozenset(note_id for note_id, words in held.items() if subject.held(words))
+
+
 def with_subject(
-    session: Session, found: Sequence["Finding"], ranking: Ranking, subject: Subject | None
+    session: Session, found: Sequence["Finding"], speaks: AbstractSet[int], subject: Subject
 ) -> list["Finding"]:
     """The findings with who speaks of the subject, and which of their runs had it."""
-    if subject is None:
-        return list(found)
-    matched = {note.note_id: note.matched for note in ranking.notes}
-    runs = sorted({run.id for finding in found for run in finding.runs})
-    own = run_search.held_by(session, runs, sorted(subject.terms)) if subject.trying else {}
+    runs = [run for finding in found for run in finding.runs]
+    had = having(runs, run_search.held_by(session, sorted({run.id for run in runs}), subject.terms), subject)
     marked = []
     for finding in found:
-        speaks = subject.held(matched[finding.note.id])
-        had = {run.id for run in finding.runs if subject.held(own.get(run.id, frozenset()))}
-        if subject.trying and len(finding.runs) == 1 and was_done(finding.note.items, subject):
-            had.add(finding.runs[0].id)
-        marked.append(replace(finding, speaks=speaks, tried=frozenset(had)))
+        tried = {run.id for run in finding.runs} & had
+        if len(finding.runs) == 1 and was_done(finding.note.items, subject):
+            tried.add(finding.runs[0].id)
+        marked.append(
+            replace(
+                finding, speaks=finding.note.id in speaks, tried=frozenset(tried if subject.trying else ())
+            )
+        )
     return marked
+
+
+def having(runs: Iterable[RunView], held: Mapping[int, frozenset[str]], subject: Subject) -> set[int]:
+    """Which runs had it by their own words, and do not say that they left it out."""
+    return {
+        run.id
+        for run in runs
+        if subject.held(held.get(run.id, frozenset()))
+        and not subject.left_out(f"{run.name} {run.intent or ''}")
+    }
 
 
 def was_done(items: Sequence[ItemView], subject: Subject) -> bool:
     """Whether a change, an outcome or a decision tells of it as of something done."""
     return any(
-        item.role in DONE and subject.held(set(terms(item.text))) and not UNDONE.search(item.text)
+        item.role in DONE
+        and subject.held(set(terms(item.text)))
+        and not UNDONE.search(item.text)
+        and not subject.left_out(item.text)
         for item in items
     )

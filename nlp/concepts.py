@@ -40,14 +40,74 @@ def _parse(line: str) -> Concept:
     )
 
 
-def spelled(text: str, term: str) -> str:
-    """A concept as a text spells it; by its name where it stands there in another form."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spelled:
+    """A concept as a text calls it: in the text's words, and by which spellings it is the same thing."""
+
+    words: str
+    same: tuple[str, ...]
+
+
+def spelled(text: str, term: str) -> Spelled:
+    """A concept as a text calls it; by its own name where it stands there in another form.
+
+    Spellings of a concept are near each other, not always the same: GPTQ is one way to quantize. The same are those that the
+    text has, and what only shortens them: "MoE" for "mixture of experts".
+    """
     concept = next(one for one in concepts() if one.term == term)
-    for spelling in sorted(concept.spellings, key=len, reverse=True):
+    places: dict[str, tuple[int, int]] = {}
+    for spelling in concept.spellings:
         pattern = r"[\s_-]*".join(map(re.escape, re.split(r"[\s_-]+", spelling)))
         if found := re.search(rf"(?<!\w){pattern}s?(?!\w)", text, re.IGNORECASE):
-            return found[0]
-    return concept.name
+            places[spelling] = found.span()
+    if not places:
+        return Spelled(words=concept.name, same=(concept.name,))
+    # "bigram hash" is no "bigram": what stands inside a longer spelling is not asked for.
+    places = {
+        one: span
+        for one, span in places.items()
+        if not any(_inside(span, other) for other in places.values())
+    }
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted(places.values()):
+        if spans and start < spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    words = [text[start:end] for start, end in spans]
+    told = [
+        word
+        for at, word in enumerate(words)
+        if not any(is_short_for(word, one) or is_short_for(one, word) for one in words[:at])
+    ]
+    short = [
+        one
+        for one in concept.spellings
+        if any(is_short_for(one, had) or is_short_for(had, one) for had in places)
+    ]
+    return Spelled(words=" or ".join(dict.fromkeys(told)), same=tuple(dict.fromkeys([*places, *short])))
+
+
+def _inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return span != other and other[0] <= span[0] and span[1] <= other[1]
+
+
+def is_short_for(short: str, long: str) -> bool:
+    """Whether one word is put together from the beginnings of several: "moe" of "mixture of experts", "rope" of "rotary position embedding"."""
+    words = re.findall(r"[a-z0-9]+", long.lower())
+    wanted = short.lower()
+    if len(words) < 2 or not wanted.isalnum():
+        return False
+
+    def fits(rest: str, at: int) -> bool:
+        if at == len(words):
+            return not rest
+        return any(
+            rest[:size] == words[at][:size] and fits(rest[size:], at + 1)
+            for size in range(1, min(3, len(rest)) + 1)
+        )
+
+    return fits(wanted, 0)
 
 
 Phrases = Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]

@@ -1,4 +1,4 @@
-"""Searching what was said: candidates by GIN and by vector inside what may be seen, measured by BM25 and cosine.
+"""Searching what was said: candidates by GIN inside what may be seen, measured by BM25 and cosine.
 
 The text is cut into terms by the caller. PostgreSQL's own ranking orders far worse than BM25, so `term_count`
 keeps in how many notes each term occurs; rows named "#…" keep totals of the collection.
@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pgvector import HalfVector
-from sqlalchemy import Float, cast, func, literal, text
+from sqlalchemy import cast, func, literal, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import Session, col, select, update
 
@@ -26,26 +25,18 @@ K1, B = 1.2, 0.75
 LONGEST_TERM = 64
 MOST_REPEATS = 15  # BM25 saturates far below; short vectors are read faster
 MOST_CANDIDATES = 800
-EXACT_UP_TO = 20_000
-"""Visible notes up to which a full scan is fast enough; an index walk under a narrow filter finds next to nothing."""
-
-EXACT_NARROWED = 100_000
-"""The same under a question's conditions: few notes meet them, and only those are compared."""
-
-LONGEST_WALK, NOTES_A_STEP = 2_000, 250
-"""How many neighbours the index yields of which the nearest are kept: one for so many notes in sight. The more notes lie
-equally near, the more of the nearest a short walk misses (benchmarks/ask.md)."""
-
 NOTES, LENGTH = "#notes", "#length"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
-    """A note and how close it is: BM25 of the weighted terms, cosine of the vectors (None where one is missing)."""
+    """A note and how close it is: BM25 of the weighted terms, cosine of the whole and of its nearest rationale item (None
+    where there is no vector)."""
 
     note_id: int
     bm25: float
     cosine: float | None
+    said: float | None
     matched: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -206,32 +197,6 @@ def lexical_candidates(
     return [note_id or 0 for note_id in session.exec(statement)]
 
 
-def nearest(session: Session, scope: Scope, vector: Vector, *, limit: int = 200) -> list[int]:
-    """The notes closest in meaning: exactly for small sight, by the index walking on for large sight."""
-    vectors: Any = Note.vector  # pgvector's comparisons are not in SQLModel's types
-    distance = vectors.cosine_distance(vector)
-    seen = select(Note.id, distance.label("distance")).where(col(Note.vector).is_not(None), *visible(scope))
-    if _at_most(session, EXACT_NARROWED if _narrowed(scope) else EXACT_UP_TO, scope.project_ids):
-        # An expression keeps the planner off the index.
-        walked = seen.order_by(cast(distance, Float) + 0.0).limit(limit).subquery()
-    else:
-        for setting, value in WALK.items():
-            session.connection().execute(text(f"SET LOCAL hnsw.{setting} = {value}"))
-        steps = min(LONGEST_WALK, _about(session, scope.project_ids) // NOTES_A_STEP)
-        walked = seen.order_by(distance).limit(max(limit, steps)).subquery()
-    # Walked in relaxed order: an expression has PostgreSQL sort what it takes for sorted.
-    statement = select(walked.c.id).order_by(walked.c.distance + 0.0).limit(limit)
-    return [int(note_id) for note_id in session.exec(statement)]
-
-
-WALK = {
-    "iterative_scan": "relaxed_order",
-    "ef_search": 1_000,
-    "max_scan_tuples": 40_000,  # half as many end the walk before a sight of one note in twenty has its share
-    "scan_mem_multiplier": 4,
-}
-
-
 def measure(
     session: Session,
     note_ids: Iterable[int],
@@ -239,34 +204,29 @@ def measure(
     known: Frequencies,
     vector: Vector | None,
 ) -> list[Hit]:
-    """BM25 of weighted terms and cosine of each note, best BM25 first."""
+    """BM25 of weighted terms and cosines of each note, best BM25 first."""
     ids = sorted(set(note_ids))
     asked = {term: weight * known.rarity(term) for term, weight in weights.items() if term in known.found}
-    statement = text(
-        _MEASURE
-        if vector is not None
-        else _MEASURE.replace("1 - (n.vector <=> CAST(:vector AS halfvec))", "NULL")
-    )
-    values: dict[str, Any] = {
+    values = {
         "ids": ids, "terms": list(asked), "weights": list(asked.values()), "k1": K1, "b": B,
-        "mean": known.mean_length,
+        "mean": known.mean_length, "vector": None if vector is None else HalfVector(vector).to_text(),
     }  # fmt: skip
-    if vector is not None:
-        values["vector"] = HalfVector(vector).to_text()
-    rows = session.connection().execute(statement, values)
+    rows = session.connection().execute(_MEASURE, values)
     return [
         Hit(
             note_id=row.id,
             bm25=row.bm25 or 0.0,
             cosine=row.cosine,
+            said=row.said,
             matched=frozenset(row.matched or ()),
         )
         for row in rows
     ]
 
 
-_MEASURE = """
-SELECT n.id, 1 - (n.vector <=> CAST(:vector AS halfvec)) AS cosine, m.bm25, m.matched
+_MEASURE = text("""
+SELECT n.id, 1 - (n.vector <=> CAST(:vector AS halfvec)) AS cosine, m.bm25, m.matched,
+    (SELECT 1 - min(i.vector <=> CAST(:vector AS halfvec)) FROM rationale_item i WHERE i.note_id = n.id) AS said
 FROM note n LEFT JOIN LATERAL (
     SELECT sum(q.weight * cardinality(u.positions) * (CAST(:k1 AS float8) + 1)
                / (cardinality(u.positions) + CAST(:k1 AS float8)
@@ -277,43 +237,21 @@ FROM note n LEFT JOIN LATERAL (
 ) m ON true
 WHERE n.id = ANY(:ids)
 ORDER BY m.bm25 DESC NULLS LAST, n.id
-"""
+""")
+
+
+def held_by(session: Session, note_ids: Sequence[int], terms: Sequence[str]) -> dict[int, frozenset[str]]:
+    """Which of the terms each note holds."""
+    rows = session.connection().execute(_HELD, {"ids": list(note_ids), "terms": list(terms)})
+    held = {row.id: frozenset(row.held) for row in rows}
+    return {note_id: held.get(note_id, frozenset()) for note_id in note_ids}
+
+
+_HELD = text(
+    "SELECT n.id, array_agg(u.lexeme) AS held FROM note n, unnest(n.terms) u "
+    "WHERE n.id = ANY(:ids) AND u.lexeme = ANY(:terms) GROUP BY n.id"
+)
 
 
 def any_of(terms: Sequence[str]) -> str:
     return " | ".join("'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in terms)
-
-
-def _narrowed(scope: Scope) -> bool:
-    return bool(
-        scope.people
-        or scope.since
-        or scope.until
-        or scope.states
-        or scope.tags
-        or scope.domains
-        or scope.datasets
-        or scope.versions
-        or scope.verdict
-        or scope.params
-        or scope.metrics
-    )
-
-
-def _at_most(session: Session, limit: int, project_ids: Sequence[int] | None = None) -> bool:
-    """Whether no more than `limit` notes lie in these projects; counts no further than that."""
-    rows = select(Note.id)
-    if project_ids is not None:
-        rows = rows.where(col(Note.project_id).in_(project_ids))
-    counted = session.exec(select(func.count()).select_from(rows.limit(limit + 1).subquery())).one()
-    return counted <= limit
-
-
-def _about(session: Session, project_ids: Sequence[int] | None = None) -> int:
-    """How many notes lie in these projects, as the planner estimates it: counting a million takes too long."""
-    rows = "EXPLAIN (FORMAT JSON) SELECT FROM note"
-    if project_ids is not None:
-        rows += " WHERE project_id = ANY(CAST(:projects AS bigint[]))"
-    values = {} if project_ids is None else {"projects": list(project_ids)}
-    (plan,) = session.connection().execute(text(rows), values).scalar_one()
-    return int(plan["Plan"]["Plan Rows"])

@@ -47,6 +47,14 @@ class Scope:
     metrics: Sequence[Bound] = ()
 
 
+def narrowed(scope: Scope) -> bool:
+    """Whether the question puts a condition."""
+    return bool(
+        scope.people or scope.since or scope.until or scope.states or scope.tags or scope.domains or scope.datasets
+        or scope.versions or scope.verdict or scope.params or scope.metrics
+    )  # fmt: skip
+
+
 def visible(scope: Scope) -> list[ColumnElement[bool]]:
     """Conditions on `note`: inside the sight, then inside the question's conditions."""
     found: list[ColumnElement[bool]] = [col(Note.deleted_at).is_(None)]

@@ -64,7 +64,7 @@ def test_people_and_runs_are_counted_and_outcomes_come_from_logged_metrics(
     message = answer_message(found)
     assert (
         message.text
-        == "Notes by 2 people mention label smoothing, 2 runs: 1 got better, 1 worse; ana kept one"
+        == "Notes by ana and ben mention label smoothing, on 2 runs: 1 got better, 1 worse; ana kept one"
     )
     assert "Label smoothing of 0.3 is far too strong." in shown(message)
     assert "kept by ana" in shown(message)
@@ -89,7 +89,7 @@ def test_tried_is_said_of_runs_that_had_it(session: Session, team: Team) -> None
     session.flush()
     message = answer_message(answer(session, "who has tried label smoothing?"))
     assert message.text == (
-        "3 people tried label smoothing in 3 runs: 2 got better, 1 worse; ana kept one; notes by 1 more mention it"
+        "3 people tried label smoothing in 3 runs: 2 got better, 1 worse; ana kept one; notes by tom mention it"
     )
 
 
@@ -105,7 +105,7 @@ def test_what_was_not_done_was_not_tried(session: Session, team: Team, words: st
                               confidence=0.9))  # fmt: skip
     session.flush()
     message = answer_message(answer(session, "who has tried label smoothing?"))
-    assert message.text == "Notes by 1 person mention label smoothing, 1 run"
+    assert message.text == "Notes by ana mention label smoothing, on 1 run"
 
 
 def test_a_longer_name_is_not_its_words(session: Session, team: Team) -> None:
@@ -137,7 +137,7 @@ def test_an_outcome_is_never_said_without_logged_numbers(session: Session, team:
         project, ana, "Label smoothing made everything much better, we keep it.", team.run(project, ana)
     )
     message = answer_message(answer(session, "who has tried label smoothing?"))
-    assert message.text == "Notes by 1 person mention label smoothing, 1 run"
+    assert message.text == "Notes by ana mention label smoothing, on 1 run"
 
 
 def test_nobody_says_where_it_looked_and_marks_neighbours(session: Session, team: Team) -> None:
@@ -233,7 +233,7 @@ def test_runs_without_notes_are_found_by_their_own_words(session: Session, team:
     found = answer(session, "has anyone used lookahead?", Sight(project_ids=frozenset({project.id or 0})))
     assert [run.id for run in found.silent] == [run.id]
     assert private.id not in [one.id for one in found.runs]
-    assert answer_message(found).text == "1 person tried lookahead in 1 run"
+    assert answer_message(found).text == "ana tried lookahead in 1 run"
 
 
 def test_runs_are_found_by_bounds_alone(session: Session, team: Team) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from nlp.terms import terms
-from storage import search
-from storage.memory import Note, TermCount
+from storage import nearest, search
+from storage.memory import Note, RationaleItem, TermCount
 from storage.search_scope import Bound, Scope
 from storage.tables import Verdict
 
@@ -132,9 +132,9 @@ def test_the_nearest_by_meaning_inside_the_sight(session: Session, team: Team) -
     vectors = embedder.embed([*texts, texts[0]])
     search.add_vectors(session, {n.id or 0: v for n, v in zip([*notes, other], vectors, strict=True)})
     question = embedder.embed(["dropout head"])[0]
-    assert search.nearest(session, Scope(project_ids=[seen.id or 0]), question, limit=2)[0] == notes[0].id
-    assert other.id not in search.nearest(session, Scope(project_ids=[seen.id or 0]), question)
-    assert set(search.nearest(session, EVERYTHING, question, limit=2)) == {notes[0].id, other.id}
+    assert nearest.notes(session, Scope(project_ids=[seen.id or 0]), question, limit=2)[0] == notes[0].id
+    assert other.id not in nearest.notes(session, Scope(project_ids=[seen.id or 0]), question)
+    assert set(nearest.notes(session, EVERYTHING, question, limit=2)) == {notes[0].id, other.id}
 
 
 @pytest.mark.parametrize("share", [0.5, 0.05])
@@ -152,8 +152,8 @@ def test_the_index_walk_finds_the_nearest_under_a_filter(
     session.add_all(rows)
     session.flush()
     search.add_vectors(session, {row.id or 0: vector for row, vector in zip(rows, vectors, strict=True)})
-    monkeypatch.setattr(search, "EXACT_UP_TO", 10)
-    monkeypatch.setitem(search.WALK, "ef_search", beam)
+    monkeypatch.setattr(nearest, "EXACT_UP_TO", 10)
+    monkeypatch.setitem(nearest.WALK, "ef_search", beam)
     for plan in ("seqscan", "bitmapscan", "sort"):  # so few notes would be read whole
         session.connection().execute(text(f"SET LOCAL enable_{plan} = off"))
     mine = np.flatnonzero(inside)
@@ -161,9 +161,41 @@ def test_the_index_walk_finds_the_nearest_under_a_filter(
     kept = []
     for asked in vectors[mine[:10]]:
         best = {rows[mine[i]].id for i in np.argsort(-(vectors[mine] @ asked))[:20]}
-        found = search.nearest(session, Scope(project_ids=[projects[0].id or 0]), asked, limit=80)
+        found = nearest.notes(session, Scope(project_ids=[projects[0].id or 0]), asked, limit=80)
         kept.append(len(best & set(found[:20])) / 20)
         cosines = [float(vectors[place[note_id]] @ asked) for note_id in found]
         assert cosines == pytest.approx(sorted(cosines, reverse=True), abs=1e-3)  # the walk keeps no order
     if beam > 2:
         assert np.mean(kept) >= 0.95
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_one_sentence_of_a_long_note_is_near_though_the_whole_is_not(
+    session: Session, team: Team, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = WordEmbedder()
+    seen, unseen = team.project("seen"), team.project("unseen")
+    memo, other = team.note(seen, None, "a long memo"), team.note(unseen, None, "a long memo")
+    filler = [team.note(seen, None, f"note {n}") for n in range(60)]
+    said = [
+        (memo, "dropout in the head"),
+        (other, "dropout in the head"),
+        *((one, "data order") for one in filler),
+    ]
+    for note, words in said:
+        vector = embedder.embed([words])[0]
+        session.add(RationaleItem(note_id=note.id or 0, role="outcome", text=words, start=0, end=1, confidence=0.9,
+                                  vector=vector))  # fmt: skip
+    session.flush()
+    if not exact:
+        monkeypatch.setattr(nearest, "EXACT_UP_TO", 10)
+        for plan in ("seqscan", "bitmapscan", "sort"):
+            session.connection().execute(text(f"SET LOCAL enable_{plan} = off"))
+    question = embedder.embed(["dropout head"])[0]
+    mine = Scope(project_ids=[seen.id or 0])
+    assert nearest.by_items(session, mine, question, limit=5)[0] == memo.id
+    assert other.id not in nearest.by_items(session, mine, question)
+    known = search.frequencies(session, ["dropout"])
+    [hit] = search.measure(session, [memo.id or 0], {"dropout": 1.0}, known, question)
+    assert hit.cosine is None
+    assert hit.said == pytest.approx(float(embedder.embed(["dropout in the head"])[0] @ question), abs=1e-3)
