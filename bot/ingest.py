@@ -41,7 +41,7 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
     now = services.now()
     project, is_new = _project(session, batch.project, who, now=now)
     try:
-        run, _ = rows.take_run(session, project, batch.run, name=batch.run, now=now)
+        run, is_first = rows.take_run(session, project, batch.run, name=batch.run, now=now)
     except rows.RunDeleted as gone:
         figures.BATCHES.labels(outcome="of a deleted run").inc()
         told = f"the run was deleted on {gone.at:%d %b %Y}: what is reported of it is no longer kept"
@@ -50,8 +50,9 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
     stream = rows.lock_stream(session, batch.stream, run.id or 0)
     if stream.run_id != run.id:
         raise BadInput("This stream belongs to another run: each spool file has an id of its own.")
-    # Held before anything else of it is touched, as a group does: nobody then waits for each other in a ring.
-    session.refresh(run, with_for_update={"key_share": True})
+    if not is_first:  # ours alone until we commit
+        # Held before anything else of it is touched, as a group does: nobody then waits for each other in a ring.
+        session.refresh(run, with_for_update={"key_share": True})
     if batch.first + batch.count <= stream.next_seq:
         figures.BATCHES.labels(outcome="repeated").inc()
         return _answer(session, run, project, stream.next_seq, [], is_new=False)

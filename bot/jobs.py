@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import procrastinate
 
-from bot import digests, figures, inbox, memos, notes, reading, similar
+from bot import digests, figures, inbox, memos, notes, reading, search_index, similar
 from bot.logs import about
 from bot.wiring import Services
 from storage.database import conninfo
@@ -63,6 +63,9 @@ def tasks(services: Services) -> Mapping[str, Task]:
 
     def find_similar(run_id: int) -> None:
         with services.database.session() as session:
+            search_index.index_runs(
+                session, [run_id]
+            )  # with the code and data that were told after the start
             similar.find_similar(session, run_id, now=services.now())
 
     return {

@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from bot import directory, figures, outbox, people, questions, search_index, similar, threads, together
-from bot.better import Judgement, judge
+from bot.better import Judgement, judge, recipe
 from bot.draft import draft, infer_parent
 from bot.project_settings import settings_of
 from bot.run_messages import (
@@ -41,7 +41,6 @@ def announce(session: Session, run: Run, *, default_channel: str, now: datetime)
         project.channel_id = shared.id  # who may see it follows from where it is talked about
     if run.parent_id is None and run.parent_source is None:
         _infer_parent(session, run)
-    search_index.index_runs(session, [run.id or 0])
     similar.expect(session, run, now=now)
     view = run_view(session, run.id or 0, parents=True)
     message = run_parent(view, now=now)
@@ -321,8 +320,13 @@ def _judge(session: Session, run: Run, view: RunView, *, now: datetime) -> Judge
         .order_by(col(Run.id).desc())
         .limit(SIBLINGS)
     )
-    repeats = run_views(session, [one for one in siblings if one])
-    return judge(view, baseline=baseline_view, best=best_view, siblings=repeats)
+    weighed = [recipe(one) for one in (view, baseline_view, best_view, view.parent) if one is not None]
+    alike = [
+        one.id
+        for one in run_views(session, [one for one in siblings if one], bare=True)
+        if recipe(one) in weighed
+    ]
+    return judge(view, baseline=baseline_view, best=best_view, siblings=run_views(session, alike))
 
 
 def _ask_why(session: Session, run: Run, view: RunView, judgement: Judgement, *, now: datetime) -> None:
@@ -353,7 +357,8 @@ def _infer_parent(session: Session, run: Run) -> None:
         .order_by(col(Run.started_at).desc())
         .limit(SIBLINGS)
     )
-    parent = infer_parent(run_view(session, run.id or 0), run_views(session, [one for one in earlier if one]))
+    me, *others = run_views(session, [run.id or 0, *(one for one in earlier if one)], bare=True)
+    parent = infer_parent(me, others)
     if parent is not None:
         run.parent_id, run.parent_source = parent.id, "inferred"
         session.flush()

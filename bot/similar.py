@@ -44,7 +44,7 @@ class Similar:
 
 
 def expect(session: Session, run: Run, *, now: datetime) -> None:
-    """A run has started: soon somebody looks whether it was tried before."""
+    """A run has started: soon it is made findable, and somebody looks whether it was tried before."""
     defer(session, "find_similar", queue="posts", schedule_at=now + SOON, run_id=run.id)
 
 
@@ -56,11 +56,10 @@ def remember(session: Session, run_ids: Sequence[int]) -> None:
 
 
 def find_similar(session: Session, run_id: int, *, now: datetime) -> int:
-    """Look once, and tell the run's thread where something was found; returns how many runs are named."""
+    """Look once for a run that is remembered, and tell its thread where something was found; returns how many runs are named."""
     run = session.exec(select(Run).where(Run.id == run_id).with_for_update()).first()
     if run is None or "similar" in run.announced:
         return 0
-    remember(session, [run_id])
     place = threads.place_of(session, run)
     if place is None or now - run.started_at > STALE:
         return 0

@@ -23,7 +23,7 @@ from bot.values import (
     RunView,
 )
 from storage.memory import Fact, RationaleItem
-from storage.run_queries import NoteBundle, RunBundle, load_files, load_notes, load_runs
+from storage.run_queries import NoteBundle, RunBundle, load_files, load_notes, load_runs, parents_of
 from storage.series import read_series
 from storage.tables import Artifact, Environment, MetricSummary, Person, Project, Run
 
@@ -38,36 +38,37 @@ def run_views(
     notes: bool = False,
     curves: bool = False,
     parents: bool = False,
+    bare: bool = False,
 ) -> list[RunView]:
-    """The runs in the order given; `notes` adds notes, files and links, `curves` the key metric's series, `parents` one generation of parents."""
-    bundles = load_runs(session, run_ids)
-    parent_ids = [b.run.parent_id for b in bundles if b.run.parent_id] if parents else []
-    parent_views = {view.id: view for view in run_views(session, parent_ids)} if parent_ids else {}
-    wanted = [b.run.id or 0 for b in bundles]
+    """The runs in the order given; `notes` adds notes, files and links, `curves` the key metric's series, `parents` one generation of parents.
+
+    `bare` ones hold their own row, owner and params alone: many can be looked through for what they set.
+    """
+    before = parents_of(session, run_ids) if parents else []
+    bundles = {b.run.id: b for b in load_runs(session, [*run_ids, *before], bare=bare)}
+    parent_views = {one: _bundle_view(bundles[one]) for one in before}
+    wanted = [one for one in dict.fromkeys(run_ids) if one in bundles]
     said = load_notes(session, wanted) if notes else {}
     artifacts, links = load_files(session, wanted) if notes else ({}, {})
     views = []
-    for bundle in bundles:
-        chosen, run_id = settings_of(bundle.project), bundle.run.id or 0
-        logged = _called({m.name: m for m in bundle.metrics}, chosen)
-        metrics = {name: metric_view(m, bundle.project, name=name) for name, m in logged.items()}
-        view = _run_view(
-            bundle,
-            metrics=metrics,
-            parent=parent_views.get(bundle.run.parent_id or 0),
-            notes=[note_view(note) for note in said.get(run_id, [])],
-        )
+    for run_id in wanted:
+        view = _bundle_view(bundles[run_id])
+        view = replace(view, parent=parent_views.get(bundles[run_id].run.parent_id or 0))
         if notes:
             view = replace(
                 view,
+                notes=tuple(note_view(note) for note in said.get(run_id, [])),
                 artifacts=[artifact_view(one) for one in artifacts.get(run_id, [])],
                 links=[LinkView(url=one.url, title=one.title) for one in links.get(run_id, [])],
             )
-        key = key_metric(view.metrics, view.key_metric)
-        if curves and key:
-            points = read_series(session, run_id, logged[key].name, max_points=CURVE_POINTS)
-            view = replace(view, series={key: list(zip(points.steps, points.values, strict=True))})
-        views.append(replace(view, key_metric=key))
+        if curves and view.key_metric:
+            logged = _called(
+                {m.name: m.name for m in bundles[run_id].metrics}, settings_of(bundles[run_id].project)
+            )
+            points = read_series(session, run_id, logged[view.key_metric], max_points=CURVE_POINTS)
+            series = {view.key_metric: list(zip(points.steps, points.values, strict=True))}
+            view = replace(view, series=series)
+        views.append(view)
     return views
 
 
@@ -169,14 +170,12 @@ def item_view(item: RationaleItem, facts: Sequence[Fact]) -> ItemView:
     )
 
 
-def _run_view(
-    bundle: RunBundle,
-    *,
-    metrics: dict[str, MetricView],
-    parent: RunView | None,
-    notes: list[NoteView],
-) -> RunView:
+def _bundle_view(bundle: RunBundle) -> RunView:
+    """A run by itself, in the words its project uses."""
     run, code, environment = bundle.run, bundle.code, bundle.environment
+    chosen = settings_of(bundle.project)
+    logged = _called({m.name: m for m in bundle.metrics}, chosen)
+    metrics = {name: metric_view(m, bundle.project, name=name) for name, m in logged.items()}
     return RunView(
         id=run.id or 0,
         project=bundle.project.name,
@@ -189,12 +188,12 @@ def _run_view(
         tags=tuple(bundle.tags),
         group=run.group,
         intent=run.intent,
-        params=_called(bundle.params, settings_of(bundle.project)),
+        params=_called(bundle.params, chosen),
         metrics=metrics,
-        key_metric=bundle.project.key_metric,
+        key_metric=key_metric(metrics, bundle.project.key_metric),
         progress_done=run.progress_done,
         progress_total=run.progress_total,
-        ending=_ending(run, settings_of(bundle.project)),
+        ending=_ending(run, chosen),
         readings=run.readings,
         host=run.host,
         code=CodeView(
@@ -221,9 +220,7 @@ def _run_view(
             )
             for d in bundle.datasets
         ),
-        parent=parent,
         parent_source=run.parent_source,
-        notes=tuple(notes),
         verdicts=bundle.verdicts,
         permalink=bundle.permalink,
         visibility=run.visibility,

@@ -1,10 +1,10 @@
 """Reading runs: found by the names people use, and loaded with all that messages show in a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
@@ -26,6 +26,8 @@ from storage.tables import (
     Tag,
     Verdict,
 )
+
+T = TypeVar("T", CodeVersion, Environment)
 
 
 @dataclass(kw_only=True)
@@ -56,8 +58,13 @@ class NoteBundle:
     facts: Sequence[Fact]
 
 
-def load_runs(session: Session, run_ids: Sequence[int], *, system_metrics: bool = False) -> list[RunBundle]:
-    """The runs in the order given, each with its params, summaries, tags, code, environment and data; unknown ids left out."""
+def load_runs(
+    session: Session, run_ids: Sequence[int], *, system_metrics: bool = False, bare: bool = False
+) -> list[RunBundle]:
+    """The runs in the order given, each with its params, summaries, tags, code, environment and data; unknown ids left out.
+
+    `bare` leaves out all but owner and params.
+    """
     if not run_ids:
         return []
     wanted = list(dict.fromkeys(run_ids))
@@ -70,8 +77,16 @@ def load_runs(session: Session, run_ids: Sequence[int], *, system_metrics: bool 
     )
     for run, project, owner in rows:
         bundles[_id(run)] = RunBundle(run=run, project=project, owner=owner)
-    for param in session.exec(select(Param).where(col(Param.run_id).in_(wanted)).order_by(col(Param.name))):
-        bundles[param.run_id].params[param.name] = param.value
+    params = select(Param.run_id, Param.name, Param.value).where(col(Param.run_id).in_(wanted))
+    for run_id, name, value in session.exec(params.order_by(col(Param.name))):
+        bundles[run_id].params[name] = value
+    if not bare:
+        _load_more(session, bundles, system_metrics=system_metrics)
+    return [bundles[run_id] for run_id in wanted if run_id in bundles]
+
+
+def _load_more(session: Session, bundles: Mapping[int, RunBundle], *, system_metrics: bool) -> None:
+    wanted = list(bundles)
     metrics = (
         select(MetricSummary).where(col(MetricSummary.run_id).in_(wanted)).order_by(col(MetricSummary.name))
     )
@@ -98,7 +113,6 @@ def load_runs(session: Session, run_ids: Sequence[int], *, system_metrics: bool 
     links = {post.key: (post.result or {}).get("permalink") for post in posts}
     for bundle in bundles.values():
         bundle.permalink = links.get(bundle.run.told_in or "")
-    return [bundles[run_id] for run_id in wanted if run_id in bundles]
 
 
 def message_key(run_id: int) -> str:
@@ -106,13 +120,17 @@ def message_key(run_id: int) -> str:
     return f"run:{run_id}:parent"
 
 
+def parents_of(session: Session, run_ids: Sequence[int]) -> list[int]:
+    """The runs that these were made from."""
+    made_from = select(Run.parent_id).where(col(Run.id).in_(run_ids), col(Run.parent_id).is_not(None))
+    return [one for one in session.exec(made_from.distinct()) if one]
+
+
 def _load_made_of(session: Session, bundles: Mapping[int, RunBundle]) -> None:
     codes = {b.run.code_id for b in bundles.values() if b.run.code_id}
     environments = {b.run.environment_id for b in bundles.values() if b.run.environment_id}
-    code_rows = {c.id: c for c in session.exec(select(CodeVersion).where(col(CodeVersion.id).in_(codes)))}
-    environment_rows = {
-        e.id: e for e in session.exec(select(Environment).where(col(Environment.id).in_(environments)))
-    }
+    code_rows = _by_id(session, CodeVersion, codes)
+    environment_rows = _by_id(session, Environment, environments)
     for bundle in bundles.values():
         bundle.code = code_rows.get(bundle.run.code_id)
         bundle.environment = environment_rows.get(bundle.run.environment_id)
@@ -124,6 +142,10 @@ def _load_made_of(session: Session, bundles: Mapping[int, RunBundle]) -> None:
     )
     for link, version in session.exec(datasets):
         bundles[link.run_id].datasets.append(version)
+
+
+def _by_id(session: Session, table: type[T], ids: Collection[int]) -> dict[int | None, T]:
+    return {one.id: one for one in session.exec(select(table).where(col(table.id).in_(ids)))} if ids else {}
 
 
 def load_files(
