@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from bot import notes
@@ -19,6 +20,14 @@ from storage.memory import Note
 
 ABOUT = "export.json"
 FILES = ("artifacts", "audio")  # of a home
+NOT_AN_EXPORT = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)  # what lines of another shape raise
 
 Progress = Callable[[str, int], None]
 WriteTable = Callable[[Iterable[Mapping[str, Any]], Mapping[str, str], Path], None]
@@ -84,7 +93,14 @@ def bring_in(database: Database, settings: Settings, source: Path, *, progress: 
             raise RunloreError("There is data here already: an export is only brought into an empty home.")
         for table in open_format.exported():
             place = source / f"{table.name}.jsonl"
-            counts[table.name] = open_format.take_in(session, table, _read(place)) if place.exists() else 0
+            try:
+                counts[table.name] = (
+                    open_format.take_in(session, table, _read(place)) if place.exists() else 0
+                )
+            except (*NOT_AN_EXPORT, SQLAlchemyError) as error:
+                raise RunloreError(
+                    f"{place} is damaged or was changed: nothing was brought in. Make the export anew."
+                ) from error
             progress(table.name, counts[table.name])
         _read_waiting(session)
     copy_files(source, settings.home)

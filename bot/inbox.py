@@ -109,22 +109,25 @@ def _handle(services: Services, event_id: str, *, with_models: bool) -> None:
 
 def _who(body: Mapping[str, Any]) -> str | None:
     """The Slack id of whose doing a delivery is."""
-    event, user = body.get("event") or {}, body.get("user") or {}
-    who = event.get("user") or body.get("user_id") or (user.get("id") if isinstance(user, Mapping) else None)
+    who = _part(body, "event").get("user") or body.get("user_id") or _part(body, "user").get("id")
     return who if isinstance(who, str) else None
 
 
 def _subject(body: Mapping[str, Any]) -> str | None:
     """What a delivery is about, so that an edit is never handled before the message it edits."""
-    event = body.get("event")
-    if not isinstance(event, Mapping):
-        return None
+    event = _part(body, "event")
     if event.get("type") == "app_home_opened":
         return f"home:{event.get('user')}"  # published one after the other, by one worker
     channel = event.get("channel")
-    inner = event.get("message") or event.get("previous_message") or {}
+    inner = _part(event, "message") or _part(event, "previous_message")
     ts = inner.get("ts") or event.get("deleted_ts") or event.get("ts")
     item = event.get("item")
     if isinstance(item, Mapping):
         channel, ts = item.get("channel"), item.get("ts")
     return f"message:{channel}:{ts}" if isinstance(channel, str) and ts else None
+
+
+def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object inside a delivery; an empty one where something else stands."""
+    part = body.get(name)
+    return part if isinstance(part, Mapping) else {}

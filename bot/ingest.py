@@ -76,7 +76,8 @@ def beat(session: Session, heartbeat: wire.Heartbeat, who: Bearer, services: Ser
     if run is None:
         return {"state": "unknown"}
     _may_write(session, run, who)
-    runs.alive(session, run, now=services.now(), next_in=heartbeat.next_in, readings=heartbeat.readings)
+    readings = wire.storable(heartbeat.readings)
+    runs.alive(session, run, now=services.now(), next_in=heartbeat.next_in, readings=readings)
     return {"state": run.state}
 
 

@@ -13,16 +13,7 @@ from pathlib import Path
 from bot.redact import redact
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-QUIET = (
-    "procrastinate",
-    "slack_bolt",
-    "slack_sdk",
-    "httpx",
-    "uvicorn.access",
-    "apscheduler",
-    "alembic",
-    "asyncio",
-)
+OURS = ("bot", "nlp", "storage")
 
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039  never written to
 
@@ -41,14 +32,21 @@ class JsonLines(logging.Formatter):
     """time, level, event, logger, what it is about, and the fields given with `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
+        ours = is_ours(record)
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
-            "event": record.getMessage(),
+            "event": record.getMessage() if ours else "library_said",
             "logger": record.name,
         }
         line |= _about.get()
-        line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+        if ours:
+            line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+        else:  # its words may quote a request, a job or a row: only where it spoke is logged
+            where = f"{record.filename}:{record.lineno}"
+            line["at"] = (
+                Path(record.getMessage().partition(": ")[0]).name if record.name == "py.warnings" else where
+            )
         if record.exc_info and record.exc_info[0] is not None:
             # Its message may quote what people wrote: only where it happened is logged.
             line["error"] = record.exc_info[0].__name__
@@ -59,13 +57,18 @@ class JsonLines(logging.Formatter):
         return redact(json.dumps(line, default=str, ensure_ascii=False))
 
 
+def is_ours(record: logging.LogRecord) -> bool:
+    """Whether the bot itself says it, by a constant name."""
+    return record.name.partition(".")[0] in OURS
+
+
 def configure_logging(level: str) -> None:
-    """Log to stderr; libraries that would log what people wrote (jobs with their arguments) only when they fail."""
+    """Log to stderr; libraries are heard from warnings on, and never in their own words."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(lambda record: is_ours(record) or record.levelno >= logging.WARNING)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
     # What Slack answered, and that a database is away, is told by us in our own words.
     logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -90,7 +90,8 @@ def _hint_contradiction(
     session: Session, note: Note, told: Sequence[StatedItem], context: Context, *, now: datetime
 ) -> None:
     """A setting that its run does not have is asked about once, and only of the author: it may be another run's."""
-    runs, author = notes.runs_of(session, note.id or 0), session.get(Person, note.author_id)
+    runs = notes.runs_of(session, note.id or 0)
+    author = session.get(Person, note.author_id) if note.author_id else None
     thread_ts = (note.memo or {}).get("thread")
     if len(runs) != 1 or author is None or author.slack_id is None or not (note.channel_id and thread_ts):
         return

@@ -90,7 +90,8 @@ def _keep_events(services: Services) -> Callable[..., BoltResponse]:
         del req, context
         if body.get("type") != "event_callback":
             return next()
-        event = body.get("event") or {}
+        event = body.get("event")
+        event = event if isinstance(event, dict) else {}
         if inbox.is_own(event, services.bot_user):
             return BoltResponse(status=200)
         try:

@@ -15,6 +15,7 @@ from bot.errors import BadInput
 
 NAME_LIMIT = 250
 VALUE_LIMIT = 20_000
+NESTING_LIMIT = 100  # levels; the SDK sends at most a dozen
 RUN_ID = r"^[A-Za-z0-9_-]{8,64}$"
 STREAM_ID = r"^[0-9a-f]{16,64}$"
 
@@ -362,14 +363,16 @@ def promise(raw: Mapping[str, Any]) -> float:
     return min(float(told), 86_400.0) if raw.get("t") == "start" and isinstance(told, int | float) else 0.0
 
 
-def storable(value: Any) -> Any:  # noqa: ANN401  JSON of any shape
-    """PostgreSQL's text cannot hold NUL, and lone surrogates cannot be encoded."""
+def storable(value: Any, room: int = NESTING_LIMIT) -> Any:  # noqa: ANN401  JSON of any shape
+    """PostgreSQL's text cannot hold NUL, and lone surrogates cannot be encoded. Raises BadInput for what is nested without end."""
     if isinstance(value, str):
         return _NUL.sub("", value).encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping | list) and not room:
+        raise BadInput(f"it is nested deeper than {NESTING_LIMIT} levels")
     if isinstance(value, Mapping):
-        return {storable(str(name)): storable(one) for name, one in value.items()}
+        return {storable(str(name)): storable(one, room - 1) for name, one in value.items()}
     if isinstance(value, list):
-        return [storable(one) for one in value]
+        return [storable(one, room - 1) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # JSON columns hold no NaN
     return value

@@ -82,6 +82,22 @@ def test_what_is_there_is_not_written_over(filled: Database, tmp_path: Path) -> 
         export.bring_in(filled, settings, target, progress=silent)
 
 
+@pytest.mark.parametrize("line", ["{broken", "[1]", '{"id": "x"}', '{"started_at": "noon"}', '{"number": 1}'])
+def test_a_damaged_export_is_refused_in_words_and_leaves_nothing(
+    filled: Database, second_database_url: str, tmp_path: Path, line: str
+) -> None:
+    export.export(filled, Settings(home=tmp_path), tmp_path / "all", now=NOW, progress=silent)
+    with (tmp_path / "all" / "run.jsonl").open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    empty = Database(second_database_url)
+    with pytest.raises(RunloreError, match=r"run\.jsonl is damaged"):
+        export.bring_in(empty, Settings(home=tmp_path / "new"), tmp_path / "all", progress=silent)
+    with empty.session() as session:
+        assert open_format.is_empty(session)
+    empty.close()
+    assert not (tmp_path / "new").exists()
+
+
 def test_parquet_holds_the_same_typed(filled: Database, tmp_path: Path) -> None:
     target = tmp_path / "export"
     counts = export.export(

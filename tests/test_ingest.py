@@ -235,3 +235,16 @@ def test_an_unknown_record_with_what_no_column_can_hold_does_not_stop_its_stream
     body = batch("ingest-odd", "ingest-odd-1", 0, {"t": "start"}, odd, {"t": "tags", "add": ["after"]})
     status, answer = send(bot, body, bot.token())
     assert (status, answer["errors"], answer["next"]) == (200, [], 3)
+
+
+def test_a_record_nested_without_end_is_named_and_its_stream_goes_on(bot: RunningBot) -> None:
+    run = bot.start("deep")
+    deep: Any = 1
+    for _ in range(600):
+        deep = {"a": deep}
+    for record in ({"t": "config", "config": deep}, {"t": "newer", "what": deep}):
+        told = bot.report("deep", run, record)
+        assert "nested deeper" in told["errors"][0]["error"]
+    beat = {"project": "deep", "run": run, "at": 0, "readings": {"deep": deep}}
+    headers = {"Authorization": f"Bearer {bot.token()}"}
+    assert bot.web.post("/api/v1/heartbeat", json=beat, headers=headers).status_code == 422

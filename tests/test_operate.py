@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -167,6 +169,31 @@ def test_a_failure_is_logged_by_its_place_without_its_words() -> None:
     assert row["trace"][-1].startswith("test_operate.py:")
     assert "ana wrote" not in lines.getvalue()
     assert "xoxb" not in lines.getvalue()
+
+
+LIBRARIES = """
+import logging, warnings
+from bot.logs import configure_logging
+configure_logging("DEBUG")
+bolt = logging.getLogger("slack_bolt.App")
+bolt.setLevel(logging.DEBUG)  # as slack_bolt does itself
+bolt.debug("body: what ana wrote")
+bolt.warning("Unhandled request (what ana wrote)")
+warnings.warn("a row: what ana wrote")
+logging.getLogger("bot.test").info("ready", extra={"run": "run-1"})
+"""
+
+
+def test_libraries_are_heard_from_warnings_on_and_never_in_their_own_words() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARIES], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    rows = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(row["logger"], row["event"]) for row in rows] == [
+        ("slack_bolt.App", "library_said"), ("py.warnings", "library_said"), ("bot.test", "ready"),
+    ]  # fmt: skip
+    assert (rows[0]["at"], rows[1]["at"], rows[2]["run"]) == ("<string>:8", "<string>:9", "run-1")
+    assert "ana wrote" not in done.stderr
 
 
 def test_status_tells_what_waits_too_long(database: Database, database_url: str, tmp_path: Path) -> None:

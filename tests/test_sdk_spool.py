@@ -140,6 +140,29 @@ def test_a_torn_record_that_claims_more_bytes_than_follow_does_not_hold_up_the_l
     assert seen == [0, 1, 2, 3, 4]
 
 
+def test_a_whole_record_of_another_making_keeps_its_number_and_costs_no_other(tmp_path: Path) -> None:
+    writer = spool(tmp_path)
+    writer.event("note", {"text": "before"})
+    strange = [(records.EVENT, b"{"), (records.EVENT, b"[1]"), (records.EVENT, b"[" * 100_000), (records.KEY, b"x"), (records.POINTS, b"short"), (records.POINTS, b"x" * 20)]  # fmt: skip
+    with written(tmp_path).open("ab") as file:
+        file.writelines(records.frame(kind, payload) for kind, payload in strange)
+    writer.event("note", {"text": "behind"})
+    found = everything(tmp_path, writer.stream)
+    assert [one.seq for one in found] == list(range(8))
+    assert [one.value and one.value["text"] for one in found] == ["before", *[None] * 6, "behind"]
+    body, end = batches.batch({"project": "vision", "run": "r" * 12}, writer.stream, found)
+    assert (body["count"], end, len(body["events"])) == (8, 8, 2)
+
+
+def test_a_time_beyond_all_numbers_is_sent_as_none(tmp_path: Path) -> None:
+    writer = spool(tmp_path)
+    writer.points(0, 1e308, [("loss", 1.0)])
+    body, _ = batches.batch(
+        {"project": "v", "run": "r" * 12}, writer.stream, everything(tmp_path, writer.stream)
+    )
+    assert body["series"] == [{"k": "loss", "s": [0], "ms": [0], "v": [1]}]
+
+
 def test_logged_text_that_looks_like_records_is_not_taken_for_records(tmp_path: Path) -> None:
     writer = spool(tmp_path)
     frame = records.frame(records.EVENT, b'{"t":"note"}').decode("latin-1")

@@ -162,7 +162,7 @@ def skipped(description: Mapping[str, Any], stream: str, seq: int, reason: str) 
 
 def _add_points(series: dict[str, Columns], value: tuple[int, float, list[tuple[str, float]]]) -> None:
     step, at, pairs = value
-    moment = round(at * 1000) if math.isfinite(at) else 0
+    moment = round(at * 1000) if math.isfinite(at * 1000) else 0
     for name, number in pairs:
         columns = series.get(name)
         if columns is None:
@@ -205,7 +205,10 @@ def marks(memory: str | None) -> list[dict[str, Any]]:
     with contextlib.suppress(OSError):
         segment = Segment(memory or os.devnull, 0)
         while some := segment.poll():
-            found += [one.value["mark"] for one in some if one.kind == EVENT and one.value["t"] == "mark"]
+            events = [one.value for one in some if one.kind == EVENT]
+            found += [
+                one["mark"] for one in events if one.get("t") == "mark" and isinstance(one.get("mark"), dict)
+            ]
         segment.close()
     return found
 

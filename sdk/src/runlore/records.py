@@ -141,7 +141,13 @@ class Segment:
             return None
         seq = self.next
         self.next += 1
-        return Record(seq=seq, kind=kind, end=self._position + end, value=self._value(kind, payload))
+        try:
+            value = self._value(kind, payload)
+        except (ValueError, RecursionError, struct.error):
+            # Whole, but not of our making: it keeps its number, as a name's record does, and those behind it are good.
+            self.damaged += end - position
+            kind, value = KEY, None
+        return Record(seq=seq, kind=kind, end=self._position + end, value=value)
 
     def _value(self, kind: int, payload: bytes) -> Any:
         if kind == KEY:
@@ -149,7 +155,10 @@ class Segment:
             self._names[key] = payload[_KEY.size :].decode("utf-8", "replace")
             return None
         if kind == EVENT:
-            return json.loads(payload)
+            event = json.loads(payload)
+            if not isinstance(event, dict):
+                raise ValueError("an event is an object")
+            return event
         step, at = _POINT.unpack_from(payload)
         pairs = _PAIR.iter_unpack(payload[_POINT.size :])
         # A name whose own record was damaged is gone: its values are told apart by its number.
