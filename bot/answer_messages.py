@@ -54,7 +54,7 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
         blocks.append(context(f"Left out: {count(answer.left_out, 'note')} whose runs {others}."))
     left = len(answer.found) - first - SHOWN
     if left > 0:
-        blocks.append(context(f"{count(left, 'more note')} come close."))
+        blocks.append(context(f"{count(left, 'more note')} {'comes' if left == 1 else 'come'} close."))
     return fit(Message(text=headline(answer), blocks=[*blocks, answer_buttons(answer, first=first)]))
 
 

@@ -13,7 +13,7 @@ from bot.better import Judgement, judge
 from bot.question import VERSION, Known, Outcome, Question, may_name_numbers, read_question
 from bot.retrieval import MEANING, Ranked, Ranking, retrieve, scope_of, without_conditions
 from bot.sight import Sight
-from bot.subject import Subject, having, speaking, subject_of, with_subject
+from bot.subject import Subject, by_name, having, subject_of, with_subject
 from bot.values import ItemView, NoteView, PersonView, RunView
 from bot.views import note_view, run_views
 from nlp.terms import query_terms, sentences, terms, topic_terms
@@ -121,12 +121,12 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
     asked = read_question(question, known_names(session, question, asker), now=now)
     ranking = retrieve(session, embedder, asked, scope_of(asked, asker))
     subject = subject_of(asked.topic, ranking, text=question)
-    speaks = speaking(session, ranking.notes, subject) if subject else frozenset()
-    close = close_notes(ranking, speaks)
+    named = by_name(session, ranking.notes, subject) if subject else frozenset()
+    close = close_notes(ranking, named)
     near: Sequence[Ranked] = ()
     found = gather(session, close[:MOST_FOUND], ranking, asker)
     if subject:
-        found = with_subject(session, found, speaks, subject)
+        found = with_subject(session, found, subject)
     left = [finding for finding in found if contradicted(finding, asked.outcome)]
     found = [finding for finding in found if finding not in left]
     told = {run.id for finding in (*found, *left) for run in finding.runs}
@@ -193,16 +193,16 @@ def _who(finding: Finding) -> tuple[int | str | None, str]:
     return (author.id or author.name if author else finding.note.id), finding.project
 
 
-def close_notes(ranking: Ranking, speaks: AbstractSet[int]) -> list[Ranked]:
+def close_notes(ranking: Ranking, named: AbstractSet[int]) -> list[Ranked]:
     """The notes that count as being about the question: close by themselves, and not far behind the best; and where there
-    are any, all that speak of its subject by name."""
+    are any, all that hold the name of its subject."""
     best = ranking.notes[0].score if ranking.notes else 0.0
     looked_at = [note for note in ranking.notes[: 2 * MOST_FOUND] if note.score >= NOT_FAR * best]
     least = max(CLOSE, max(map(ranking.closeness, looked_at), default=0.0) - AS_CLOSE)
     close = [note for note in looked_at if ranking.closeness(note) >= least]
     known = {note.note_id for note in close}
-    named = [note for note in ranking.notes if note.note_id in speaks and note.note_id not in known]
-    return close + named if close else []
+    others = [note for note in ranking.notes if note.note_id in named and note.note_id not in known]
+    return close + others if close else []
 
 
 def silent_runs(

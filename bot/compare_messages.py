@@ -146,13 +146,13 @@ def side_line(column: Column) -> str:
 
 
 def cost_line(c: Comparison) -> str:
-    """What it took: time and GPU hours on each side."""
-    told = []
-    for column, seconds, hours in zip(c.columns, c.seconds, c.gpu_hours, strict=True):
-        if seconds is not None:
-            gpu = f" ({gpu_words(hours)})" if hours else ""
-            told.append(f"{escape(column.label)} {duration(seconds)}{gpu}")
-    return f"Took: {', '.join(told)}" if len(told) > 1 else ""
+    """The GPU hours of each side; how long each took stands in the table."""
+    told = [
+        f"{escape(column.label)} {gpu_words(hours)}"
+        for column, hours in zip(c.columns, c.gpu_hours, strict=True)
+        if hours
+    ]
+    return f"Cost: {', '.join(told)}" if told else ""
 
 
 def gap(measure: Measure, change: float) -> str:

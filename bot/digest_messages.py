@@ -126,7 +126,8 @@ def nothing_moved(since: datetime) -> Message:
 
 
 def course_chart(one: ProjectDigest) -> Block | None:
-    """The key metric over time as a small line: the best of each day, in the first days the best so far run by run."""
+    """The key metric over time as a small line: the best of each day, in the first days the best so far run by run; none
+    where it never moved, as the number says all of that."""
     if one.metric is None:
         return None
     if len(one.course) >= FEWEST_POINTS:
@@ -137,7 +138,7 @@ def course_chart(one: ProjectDigest) -> Block | None:
         better = min if one.goal == "min" else max
         values = list(accumulate((value for _, value in one.by_run), better))
         labelled = [(f"#{number}", value) for (number, _), value in zip(one.by_run, values, strict=True)]
-    if len(labelled) < (FEWEST_POINTS if unit == "day" else 2):
+    if len(labelled) < (FEWEST_POINTS if unit == "day" else 2) or len({value for _, value in labelled}) == 1:
         return None
     chosen = thin(labelled, CHART_POINTS)
     name = flat(one.metric, CHART_LABEL) or "metric"

@@ -102,16 +102,14 @@ def _name(topic: str, one: Asked) -> tuple[Name, str]:
     return Name(term=one.term, calls=tuple(call for call in calls if call)), called.words
 
 
-def speaking(session: Session, notes: Sequence[Ranked], subject: Subject) -> frozenset[int]:
-    """Which of these notes speak of it, by its name."""
+def by_name(session: Session, notes: Sequence[Ranked], subject: Subject) -> frozenset[int]:
+    """Which of these notes hold its name, in their own words or those of their runs."""
     held = search.held_by(session, [note.note_id for note in notes], subject.terms)
     return frozenset(note_id for note_id, words in held.items() if subject.held(words))
 
 
-def with_subject(
-    session: Session, found: Sequence["Finding"], speaks: AbstractSet[int], subject: Subject
-) -> list["Finding"]:
-    """The findings with who speaks of the subject, and which of their runs had it."""
+def with_subject(session: Session, found: Sequence["Finding"], subject: Subject) -> list["Finding"]:
+    """The findings with who speaks of the subject in so many words, and which of their runs had it."""
     runs = [run for finding in found for run in finding.runs]
     had = having(runs, run_search.held_by(session, sorted({run.id for run in runs}), subject.terms), subject)
     marked = []
@@ -119,11 +117,8 @@ def with_subject(
         tried = {run.id for run in finding.runs} & had
         if len(finding.runs) == 1 and was_done(finding.note.items, subject):
             tried.add(finding.runs[0].id)
-        marked.append(
-            replace(
-                finding, speaks=finding.note.id in speaks, tried=frozenset(tried if subject.trying else ())
-            )
-        )
+        speaks = subject.held(set(terms(finding.note.text)))
+        marked.append(replace(finding, speaks=speaks, tried=frozenset(tried if subject.trying else ())))
     return marked
 
 

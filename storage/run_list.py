@@ -46,15 +46,17 @@ class RunFilter:
 def page_of_runs(session: Session, which: RunFilter, *, limit: int, offset: int = 0) -> tuple[list[int], int]:
     """(ids newest first, how many there are in all)."""
     conditions = _conditions(which)
-    total = session.exec(select(func.count()).select_from(Run).where(*conditions)).one()
-    ids = session.exec(
+    found = session.exec(
         select(Run.id)
         .where(*conditions)
         .order_by(col(Run.started_at).desc(), col(Run.id).desc())
         .limit(limit)
         .offset(offset)
     )
-    return [one for one in ids if one is not None], total
+    ids = [one for one in found if one is not None]
+    if len(ids) < limit and (ids or not offset):
+        return ids, offset + len(ids)  # the last page: the conditions need not be looked at again
+    return ids, session.exec(select(func.count()).select_from(Run).where(*conditions)).one()
 
 
 def not_private(person_id: int | None, *, everything: bool = False) -> ColumnElement[bool]:

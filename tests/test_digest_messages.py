@@ -183,6 +183,15 @@ def test_the_course_is_a_line_of_at_most_twenty_days() -> None:
     assert (labels[0], labels[-1]) == ("1 Oct", "9 Nov")
 
 
+@pytest.mark.parametrize("days", [2, 9])
+def test_a_metric_that_never_moved_is_no_picture(days: int) -> None:
+    course = [(date(2026, 10, 1) + place * DAY, 0.5) for place in range(days)]
+    told = ProjectDigest(
+        project="vision", project_id=1, metric="val_acc", course=course, by_run=[(1, 0.5), (2, 0.4)]
+    )
+    assert course_chart(told) is None
+
+
 def test_the_managers_report_names_people_only_beside_decisions_and_results(story: Story) -> None:
     run = story.ended(metrics={"val_acc": 0.9}, owner=story.ben)
     story.said("hypothesis", "Warmup is too short.", run)

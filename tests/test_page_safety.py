@@ -134,7 +134,8 @@ def test_right_to_left_names_and_words_do_not_turn_the_line_around(scene: Stage)
     [
         (0.7, 0.95, [0.7, 0.75, 0.8, 0.85, 0.9, 0.95]),
         (-1, 14, [-5, 0, 5, 10, 15]),
-        (3, 3, [0, 2, 4, 6]),
+        (3, 3, [2.6, 2.8, 3, 3.2, 3.4]),
+        (0.94, 0.94, [0.8, 0.85, 0.9, 0.95, 1, 1.05]),
     ],
 )
 def test_charts_have_round_marks(page: Page, low: float, high: float, marks: list[float]) -> None:

@@ -23,7 +23,7 @@ const colour = (index) => COLOURS[index % COLOURS.length];
 // Round steps of 1, 2 or 5 that cover the values.
 export function ticks(low, high, wanted = 5) {
   if (low === high) {
-    const pad = Math.abs(low) || 1;
+    const pad = Math.abs(low) / 10 || 1;
     return ticks(low - pad, high + pad, wanted);
   }
   const raw = (high - low) / wanted;
