@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot import agent, app_home, commands, directory, interactions, notes, outbox, runs
+from bot import agent, app_home, commands, digest_replies, directory, interactions, notes, outbox, runs
 from bot.errors import NeedsModels, SlackDoubtful
 from bot.slack_text import files_of, is_memo, without_mention
 from bot.threads import close_at, thread_at
@@ -53,6 +53,8 @@ def _receive(session: Session, services: Services, event: Mapping[str, Any]) -> 
     if ours and known is None and outbox.in_doubt(session):
         raise SlackDoubtful("a reply to a message that is not known to have arrived")  # the job tries again
     note = notes.receive(session, event, now=services.now())
+    if ours and known is None:
+        note = digest_replies.receive(session, event, now=services.now())
     if note is not None and note.kind == "memo":
         agent.working(services, str(event["channel"]), str(event["thread_ts"]), "is listening…")
     if note is not None and note.permalink is None:

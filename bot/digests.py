@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, or_, select
 
-from bot import outbox
+from bot import digest_replies, outbox
 from bot.asking import DIRECT
 from bot.blocks import link
 from bot.digest_facts import ProjectDigest, collect
@@ -99,6 +99,9 @@ def _send(session: Session, subscription: Subscription, *, now: datetime) -> boo
     subscription.last_covered_until = until
     key = f"digest:{subscription.id}:{day}"
     outbox.post(session, key, subscription.channel_id, messages[0], now=now)
+    if not subscription.channel_id.startswith(DIRECT):  # there every message is asked of the bot
+        ids = [one.project_id for one in told]
+        digest_replies.open_thread(session, key, subscription.channel_id, ids, now=now)
     for place, rest in enumerate(messages[1:], 1):
         outbox.post(session, f"{key}:rest:{place}", subscription.channel_id, rest, now=now, parent_key=key)
     if told and subscription.depth == "manager":
