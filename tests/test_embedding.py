@@ -1,4 +1,4 @@
-"""Our MiniLM against the library's own: the same vectors, whatever the lengths and whoever the neighbours."""
+"""MiniLM against one text alone: the same vectors, whatever the lengths and whoever the neighbours."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def library(text: str) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("row", range(len(TEXTS)))
-def test_vectors_are_those_of_the_library(minilm: MiniLm, row: int) -> None:
+def test_vectors_are_those_of_each_text_alone(minilm: MiniLm, row: int) -> None:
     states = library(TEXTS[row])
     meaning = torch.nn.functional.normalize(states[-1].mean(dim=0), dim=0).numpy()
     np.testing.assert_allclose(minilm.embed(TEXTS)[row], meaning, atol=1e-5)
