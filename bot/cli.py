@@ -1,6 +1,9 @@
 """`runlore-bot`: the operator's command line."""
 
 import json
+import logging
+import os
+import sys
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
@@ -100,6 +103,11 @@ def serve(
         follow_parent=follow_parent,
         ready=ready,
     )
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(
+        0
+    )  # the interpreter would wait for jobs that were handed back, and take seconds to take models apart
 
 
 @app.command()

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 POOLS: Mapping[str, int] = {"posts": 8, "general": 2, "speech": 1}  # queue -> jobs at a time
 HEARTBEAT_SECONDS = 2.0
 DEAD_AFTER_SECONDS = 10.0
+GRACE_SECONDS = 8.0  # for the jobs in hand when the bot stops
 CRASHES_ALLOWED = 2
 PATIENCE = 10  # of `nice`
 
@@ -118,16 +119,16 @@ class Pool:
 
     @property
     def alive(self) -> bool:
-        """Whether its thread works."""
+        """Whether its thread works; once it was stopped: whether a job goes on that was handed back."""
         return self._thread.is_alive()
 
-    def stop(self, *, timeout: float = 10.0) -> None:
-        """Finish the jobs in hand within `timeout` seconds; the rest is taken up by the next worker."""
+    def stop(self) -> None:
+        """Finish the jobs in hand, for `GRACE_SECONDS`; what is not done by then is taken up by another worker."""
         self._stopping.set()
         loop, worker = self._loop, self._worker
         if loop is not None and worker is not None and loop.is_running():
             loop.call_soon_threadsafe(worker.cancel)
-        self._thread.join(timeout)
+        self._thread.join(GRACE_SECONDS + 2)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -159,7 +160,7 @@ class Pool:
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=DEAD_AFTER_SECONDS,
                     fetch_job_polling_interval=1.0,
-                    shutdown_graceful_timeout=8.0,
+                    shutdown_graceful_timeout=GRACE_SECONDS,
                 )
             )
             try:

@@ -42,7 +42,10 @@ def serve(
     follow_parent: bool = False,
     ready: Callable[[Settings], None] | None = None,
 ) -> None:
-    """Run until SIGTERM or SIGINT; `ready` is called once everything answers."""
+    """Run until SIGTERM or SIGINT; `ready` is called once everything answers.
+
+    A job that is not finished by then is handed back, though its thread may still be at it when this returns.
+    """
     configure_logging(settings.log_level)
     stopping = threading.Event()
     if threading.current_thread() is threading.main_thread():
@@ -129,7 +132,10 @@ def _start_workers(
         if (queue in queues if queues else role == "worker" or queue not in MODEL_QUEUES)
     ]
     pools = [Pool(services, queue) for queue in here]
-    stack.callback(_stop_all, pools)
+    stops: list[Callable[[], object]] = [pool.stop for pool in pools]
+    stack.callback(_at_once, stops)
+    if role == "all":
+        stops.append(_keep_model_worker(services.settings))
     for pool in pools:
         pool.start()
     alive: list[Callable[[], bool]] = [partial(getattr, pool, "alive") for pool in pools]
@@ -144,16 +150,14 @@ def _start_workers(
             dispatcher.stop()
             thread.join(5)
 
-        stack.callback(stop)
+        stops.append(stop)
         alive.append(thread.is_alive)
-    if role == "all":
-        stack.callback(_keep_model_worker(services.settings))
     return alive
 
 
-def _stop_all(pools: list[Pool]) -> None:
-    """At once, so that the bound of the slowest is the bound of all."""
-    leaving = [threading.Thread(target=pool.stop, name="leaving") for pool in pools]
+def _at_once(stops: Iterable[Callable[[], object]]) -> None:
+    """So that the bound of the slowest is the bound of all."""
+    leaving = [threading.Thread(target=stop, name="leaving") for stop in stops]
     for thread in leaving:
         thread.start()
     for thread in leaving:

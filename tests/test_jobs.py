@@ -81,20 +81,23 @@ def test_workers_go_on_when_postgresql_is_back(
     assert set(done) == {1, 2}
 
 
+def environment(url: str, workspace: LocalWorkspace, home: Path) -> dict[str, str]:
+    """Of a process of the bot on this database and workspace."""
+    return os.environ | {
+        "RUNLORE_HOME": str(home), "RUNLORE_DATABASE_URL": url, "RUNLORE_SPEECH_MODEL": "tiny.en",
+        "RUNLORE_SLACK_BASE_URL": workspace.base_url, "SLACK_BOT_TOKEN": workspace.bot_token,
+        "SLACK_APP_TOKEN": workspace.app_token,
+    }  # fmt: skip
+
+
 @contextmanager
 def worker(
     url: str, workspace: LocalWorkspace, home: Path, *queues: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`runlore-bot serve --role worker`, for these queues alone."""
     command = [sys.executable, "-m", "bot.cli", "serve", "--role", "worker"]
-    environment = os.environ | {
-        "RUNLORE_HOME": str(home), "RUNLORE_DATABASE_URL": url, "RUNLORE_SPEECH_MODEL": "tiny.en",
-        "RUNLORE_SLACK_BASE_URL": workspace.base_url, "SLACK_BOT_TOKEN": workspace.bot_token,
-        "SLACK_APP_TOKEN": workspace.app_token,
-    }  # fmt: skip
-    process = subprocess.Popen(
-        [*command, *(word for queue in queues for word in ("--queues", queue))], cwd=ROOT, env=environment
-    )
+    command += [word for queue in queues for word in ("--queues", queue)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(url, workspace, home))
     try:
         yield process
     finally:
