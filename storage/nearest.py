@@ -19,7 +19,7 @@ EXACT_NARROWED = 100_000
 ITEMS_A_NOTE = 4
 """So many times fewer notes are scanned by their items."""
 
-LONGEST_WALK, NOTES_A_STEP = 2_000, 250
+LONGEST_WALK, NOTES_A_STEP = 2_500, 200
 """How many neighbours the index yields of which the nearest are kept: one for so many notes in sight. The more notes lie
 equally near, the more of the nearest a short walk misses (benchmarks/ask.md)."""
 
