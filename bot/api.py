@@ -10,12 +10,12 @@ from bot import notes, runs
 from bot.answer_messages import answer_message
 from bot.ask import Answer
 from bot.ask import ask as ask_question
-from bot.asking import Asking, RunAmbiguous, RunNotFound
+from bot.asking import Asking, RunAmbiguous, RunNotFound, sees_run
 from bot.errors import BadInput, NotFound
 from bot.grammar_names import read_run
 from bot.plain_text import plain_text
 from bot.redact import redact
-from bot.sight import Sight, person_sight, project_sight
+from bot.reporters import sight_of
 from bot.tokens import Bearer
 from bot.values import CodeView, RunView
 from bot.views import run_view
@@ -66,7 +66,11 @@ def add_note(session: Session, services: Services, who: Bearer, ref: str, text: 
 def ask(session: Session, services: Services, who: Bearer, question: str) -> dict[str, Any]:
     """Who has tried it: words, the notes they rest on, and whether nobody has."""
     found = ask_question(
-        session, services.models.embedder, question, asker=_sight(session, services, who), now=services.now()
+        session,
+        services.models.embedder,
+        question,
+        asker=sight_of(session, who, now=services.now()),
+        now=services.now(),
     )
     return answer_json(session, found)
 
@@ -74,7 +78,11 @@ def ask(session: Session, services: Services, who: Bearer, question: str) -> dic
 def search(session: Session, services: Services, who: Bearer, words: str, *, limit: int) -> dict[str, Any]:
     """Notes close to words and meaning."""
     found = ask_question(
-        session, services.models.embedder, words, asker=_sight(session, services, who), now=services.now()
+        session,
+        services.models.embedder,
+        words,
+        asker=sight_of(session, who, now=services.now()),
+        now=services.now(),
     )
     return {"notes": answer_json(session, found)["note_ids"][:limit]}
 
@@ -97,9 +105,11 @@ def keep_artifact(
     """A file's bytes under their hash; the name is only a label and never a path."""
     if not SAFE_NAME.fullmatch(name) or ".." in name:
         raise BadInput("An artifact's name is letters, digits and . _ - @ +, at most 200 of them.")
-    sight = _sight(session, services, who)  # looked up for what is missing too: neither takes longer
+    sight = sight_of(
+        session, who, now=services.now()
+    )  # looked up for what is missing too: neither takes longer
     found = ingest_queries.find_run(session, uid)
-    if found is None or not sight.sees(found.project_id):
+    if found is None or not sees_run(sight, found):
         raise NotFound("No such run.")
     digest = hashlib.sha256(data).hexdigest()
     folder = services.settings.home / "artifacts" / digest[:2]
@@ -123,12 +133,6 @@ def keep_artifact(
     return {"location": location, "sha256": digest}
 
 
-def _sight(session: Session, services: Services, who: Bearer) -> Sight:
-    if who.person_id is not None:
-        return person_sight(session, session.get(Person, who.person_id), now=services.now())
-    return project_sight(who.project_id or 0)
-
-
 def _run(session: Session, services: Services, who: Bearer, ref: str) -> Run:
     name = read_run(ref)
     if name is None:
@@ -139,7 +143,7 @@ def _run(session: Session, services: Services, who: Bearer, ref: str) -> Run:
         services=services,
         person=person,
         channel=None,
-        sight=_sight(session, services, who),
+        sight=sight_of(session, who, now=services.now()),
         now=services.now(),
     )
     try:

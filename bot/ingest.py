@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from bot import figures, outbox, people, questions, runs, wire
+from bot import figures, outbox, people, questions, reporters, runs, wire
+from bot.asking import sees_run
 from bot.errors import BadInput, Forbidden
 from bot.redact import redact, redact_all
 from bot.tokens import Bearer
@@ -46,7 +47,8 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
         figures.BATCHES.labels(outcome="of a deleted run").inc()
         told = f"the run was deleted on {gone.at:%d %b %Y}: what is reported of it is no longer kept"
         return {"next": batch.first + batch.count, "errors": [{"seq": batch.first, "error": told}]}
-    _may_write(session, run, who)
+    if not (reporters.owns(run, who) or sees_run(reporters.sight_of(session, who, now=now), run)):
+        raise Forbidden("This run is another project's or somebody else's: each run has an id of its own.")
     stream = rows.lock_stream(session, batch.stream, run.id or 0)
     if stream.run_id != run.id:
         raise BadInput("This stream belongs to another run: each spool file has an id of its own.")
@@ -55,7 +57,7 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
         session.refresh(run, with_for_update={"key_share": True})
     if batch.first + batch.count <= stream.next_seq:
         figures.BATCHES.labels(outcome="repeated").inc()
-        return _answer(session, run, project, stream.next_seq, [], is_new=False)
+        return _answer(session, run, project, who, stream.next_seq, [], now=now)
     if batch.first != stream.next_seq:
         figures.BATCHES.labels(outcome="not the next").inc()
         return {"next": stream.next_seq}
@@ -67,17 +69,22 @@ def take(session: Session, batch: wire.Batch, who: Bearer, services: Services) -
     rows.advance_stream(session, stream, batch.first + batch.count, clock_offset=offset)
     _tell(intake, services, batch)
     near = questions.ask_spelling(session, run, project, now=now) if is_new else None
-    return _answer(session, run, project, stream.next_seq, errors, is_new=is_new, near=near)
+    answer = _answer(session, run, project, who, stream.next_seq, errors, now=now)
+    answer["run"] |= {"new_project": is_new, "nearest_project": near}
+    return answer
 
 
 def beat(session: Session, heartbeat: wire.Heartbeat, who: Bearer, services: Services) -> dict[str, str]:
-    """A sign of life; a run never heard of is answered kindly, its records are on their way."""
+    """A sign of life; a run never heard of is answered kindly, its records are on their way. So is one of others."""
+    now = services.now()
     run = rows.find_run(session, heartbeat.run)
-    if run is None:
+    sight = reporters.sight_of(
+        session, who, now=now
+    )  # looked up for what is missing too: neither takes longer
+    if run is None or not (reporters.owns(run, who) or sees_run(sight, run)):
         return {"state": "unknown"}
-    _may_write(session, run, who)
     readings = wire.storable(heartbeat.readings)
-    runs.alive(session, run, now=services.now(), next_in=heartbeat.next_in, readings=readings)
+    runs.alive(session, run, now=now, next_in=heartbeat.next_in, readings=readings)
     return {"state": run.state}
 
 
@@ -364,17 +371,13 @@ def _project(session: Session, name: str, who: Bearer, *, now: datetime) -> tupl
     return rows.take_project(session, name, now=now)
 
 
-def _may_write(session: Session, run: Run, who: Bearer) -> None:
-    if who.project_id is not None and run.project_id != who.project_id:
-        raise Forbidden("This run belongs to another project than this token.")
-
-
 def _answer(
-    session: Session, run: Run, project: Project, next_seq: int, errors: list[dict[str, Any]], *,
-    is_new: bool, near: str | None = None,
+    session: Session, run: Run, project: Project, who: Bearer, next_seq: int, errors: list[dict[str, Any]], *, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
     place = (outbox.sent(session, run.told_in) if run.told_in else None) or {}
     channel = session.get(Channel, place.get("channel") or project.channel_id or "")
+    if not reporters.may_know_where(session, project, channel, who, now=now):
+        place, channel = {}, None
     told = wire.answer(
         next_seq,
         project=project.name,
@@ -384,6 +387,4 @@ def _answer(
         channel=channel.name if channel else None,
         permalink=place.get("permalink"),
     )
-    told["errors"] = errors
-    told["run"] |= {"new_project": is_new, "nearest_project": near}
-    return told
+    return told | {"errors": errors}

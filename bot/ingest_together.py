@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from bot import figures, ingest, outbox, threads, tokens, wire
+from bot import figures, ingest, outbox, reporters, threads, tokens, wire
 from bot.errors import BadInput
 from bot.redact import redact
 from bot.tokens import Bearer
@@ -112,7 +112,7 @@ def _beats(session: Session, beats: Sequence[Beat], who: dict[str | None, Bearer
     signs, answers = [], {}
     for beat in beats:
         run = known.get(beat.run)
-        if run is None or who[beat.header].project_id not in (None, run.project_id):
+        if run is None or not reporters.owns(run, who[beat.header]):
             continue
         readings = beat.heartbeat.readings
         signs.append(
@@ -140,13 +140,13 @@ def _batches(session: Session, batches: Sequence[Plain], who: dict[str | None, B
         after = batch.first + batch.count
         if after <= stream.next_seq:
             figures.BATCHES.labels(outcome="repeated").inc()
-            answers[one.run] = _answer(stream, stream.next_seq)
+            answers[one.run] = _answer(stream, stream.next_seq, who[one.header])
         elif batch.first != stream.next_seq:
             figures.BATCHES.labels(outcome="not the next").inc()
             answers[one.run] = {"next": stream.next_seq}
         else:
             taken.append((one, stream))
-            answers[one.run] = _answer(stream, after)
+            answers[one.run] = _answer(stream, after, who[one.header])
     if taken:
         _write(session, taken, now=now)
     return answers
@@ -155,9 +155,15 @@ def _batches(session: Session, batches: Sequence[Plain], who: dict[str | None, B
 def _is_its_own(one: Plain, stream: KnownStream, who: Bearer) -> bool:
     """Whether run, project and token belong together, and the run is still told where its project talks."""
     mine = stream.uid == one.run and stream.project == one.batch.project
-    mine = mine and who.project_id in (None, stream.project_id)
+    mine = mine and reporters.owns(stream, who)  # of the runs of others `ingest` asks who sees them
+    # Where a run is told is no secret of an open project; of others `ingest` asks who may know, when it is asked for that alone.
+    mine = mine and (_is_open(stream, who) or one.batch.count > 0)
     moved = not stream.is_private and threads.moved_away(stream.project_channel, stream.told_where or "#")
     return mine and not moved
+
+
+def _is_open(stream: KnownStream, who: Bearer) -> bool:
+    return who.person_id is None or (stream.is_open and not who.is_guest)
 
 
 def _write(session: Session, taken: Sequence[tuple[Plain, KnownStream]], *, now: datetime) -> None:
@@ -200,13 +206,14 @@ def _sign_of_life(one: Plain, stream: KnownStream, *, now: datetime) -> SignOfLi
     )
 
 
-def _answer(stream: KnownStream, next_seq: int) -> Json:
+def _answer(stream: KnownStream, next_seq: int, who: Bearer) -> Json:
+    is_open = _is_open(stream, who)
     return wire.answer(
         next_seq,
         project=stream.project,
         number=stream.number,
         name=stream.name,
         state="running",
-        channel=stream.channel,
-        permalink=stream.permalink,
+        channel=stream.channel if is_open else None,
+        permalink=stream.permalink if is_open else None,
     )

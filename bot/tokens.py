@@ -24,6 +24,7 @@ class Bearer:
     person_id: int | None
     project_id: int | None
     scopes: frozenset[str]
+    is_guest: bool = False  # its person, in Slack
 
 
 def create(
@@ -67,7 +68,7 @@ def check(session: Session, header: str | None, *, scope: str, now: datetime) ->
         raise Forbidden(f"This token may not {scope}. Ask for one with the scope {scope!r}.")
     if _is_used_anew(row, now=now):
         row.last_used_at = now
-    return _bearer(row)
+    return _bearer(row, owner)
 
 
 def check_together(
@@ -81,16 +82,16 @@ def check_together(
         .where(col(ApiToken.digest).in_(filter(None, digests.values())))
     )
     found = {
-        row.digest: row
+        row.digest: (row, owner)
         for row, owner in session.exec(named)
         if _is_valid(row, owner, now=now) and scope in row.scopes
     }
-    if anew := [row.id for row in found.values() if _is_used_anew(row, now=now)]:
+    if anew := [row.id for row, _ in found.values() if _is_used_anew(row, now=now)]:
         # A token's row that somebody holds is passed over: whoever holds it may wait for what we hold.
         free = select(ApiToken.id).where(col(ApiToken.id).in_(anew)).with_for_update(skip_locked=True)
         used = update(ApiToken).where(col(ApiToken.id).in_(free.scalar_subquery())).values(last_used_at=now)
         session.execute(used, execution_options={"synchronize_session": False})
-    return {header: _bearer(found[digest]) for header, digest in digests.items() if digest in found}
+    return {header: _bearer(*found[digest]) for header, digest in digests.items() if digest in found}
 
 
 def _is_valid(row: ApiToken, owner: Person | None, *, now: datetime) -> bool:
@@ -102,9 +103,13 @@ def _is_used_anew(row: ApiToken, *, now: datetime) -> bool:
     return row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1)
 
 
-def _bearer(row: ApiToken) -> Bearer:
+def _bearer(row: ApiToken, owner: Person | None) -> Bearer:
     return Bearer(
-        token_id=row.id or 0, person_id=row.person_id, project_id=row.project_id, scopes=frozenset(row.scopes)
+        token_id=row.id or 0,
+        person_id=row.person_id,
+        project_id=row.project_id,
+        scopes=frozenset(row.scopes),
+        is_guest=owner is not None and owner.is_guest,
     )
 
 

@@ -62,7 +62,7 @@ def _licences() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         for lock in LOCKS:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-            command += [ "-d", folder, "-r", str(ROOT / "deploy" / lock)]
+            command += ["-d", folder, "-r", str(ROOT / "deploy" / lock)]
             subprocess.run(command, check=True)  # noqa: S603  what the locks name
         for file in Path(folder).iterdir():
             about, digest = _about(file), hashlib.sha256(file.read_bytes()).hexdigest()
@@ -73,17 +73,23 @@ def _about(file: Path) -> Message:
     """The metadata inside a wheel or a source archive."""
     if file.suffix == ".whl":
         with zipfile.ZipFile(file) as wheel:
-            return message_from_bytes(wheel.read(next(one for one in wheel.namelist() if one.endswith(".dist-info/METADATA"))))
+            return message_from_bytes(
+                wheel.read(next(one for one in wheel.namelist() if one.endswith(".dist-info/METADATA")))
+            )
     with tarfile.open(file) as archive:
-        inner = archive.extractfile(next(one for one in archive.getnames() if one.count("/") == 1 and one.endswith("/PKG-INFO")))
+        inner = archive.extractfile(
+            next(one for one in archive.getnames() if one.count("/") == 1 and one.endswith("/PKG-INFO"))
+        )
         return message_from_bytes(inner.read() if inner else b"")
 
 
 def licence(about: Message) -> str:
     """What a package's metadata says, in a line."""
-    kinds = [one.rsplit(" :: ", 1)[-1] for one in about.get_all("Classifier", []) if one.startswith("License ::")]
+    kinds = [
+        one.rsplit(" :: ", 1)[-1] for one in about.get_all("Classifier", []) if one.startswith("License ::")
+    ]
     classified = ", ".join(kind for kind in kinds if kind != "OSI Approved")
-    written = about.get("License", "").strip().split("\n")[0]
+    written = str(about.get("License", "")).strip().split("\n")[0]
     return str(about.get("License-Expression") or classified or written)[:80] or "see its files"
 
 

@@ -23,7 +23,7 @@ _LOCK_STREAMS = """
 SELECT stream.id, stream.next_seq, run.id, run.uid, run.project_id, project.name, run.number, run.name,
     run.told_in, run.visibility = 'me', project.channel_id,
     told.result->>'channel', coalesce(told.result->>'channel', told.body->>'channel'), told.result->>'permalink',
-    channel.name
+    channel.name, run.owner_id, project.openness = 'open' AND NOT coalesce(channel.is_private, false)
 FROM stream JOIN run ON run.id = stream.run_id JOIN project ON project.id = run.project_id
 LEFT JOIN outbox told ON told.key = run.told_in
 LEFT JOIN channel ON channel.id = coalesce(told.result->>'channel', project.channel_id)
@@ -31,7 +31,7 @@ WHERE stream.id = ANY(%s) AND run.state = 'running' AND run.announced ? 'start'
 ORDER BY run.id, stream.id FOR NO KEY UPDATE OF stream, run SKIP LOCKED
 """
 _LOCK_RUNS = """
-SELECT uid, id, project_id FROM run WHERE uid = ANY(%s) AND state = 'running'
+SELECT uid, id, project_id, owner_id FROM run WHERE uid = ANY(%s) AND state = 'running'
 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 _ADVANCE = """
@@ -73,6 +73,8 @@ class KnownStream:
     told_where: str | None  # the same, or where it is about to be
     permalink: str | None
     channel: str | None  # its name
+    owner_id: int | None
+    is_open: bool  # to everybody but guests
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +84,7 @@ class KnownRun:
     uid: str
     id: int
     project_id: int
+    owner_id: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +113,7 @@ def lock_streams(session: Session, ids: Sequence[str]) -> dict[str, KnownStream]
 def lock_runs(session: Session, uids: Sequence[str]) -> dict[str, KnownRun]:
     """The live ones of these runs, ours alone until the transaction ends; what others hold is left out."""
     rows = cursor_of(session).execute(_LOCK_RUNS, [list(uids)]).fetchall()
-    return {uid: KnownRun(uid=uid, id=run_id, project_id=project_id) for uid, run_id, project_id in rows}
+    return {row[0]: KnownRun(**dict(zip(KnownRun.__slots__, row, strict=True))) for row in rows}
 
 
 def advance_streams(session: Session, places: Mapping[str, tuple[int, float]]) -> None:

@@ -263,14 +263,18 @@ def test_the_network_is_closed_but_for_what_is_needed() -> None:
     out = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
     assert out == {53, 443, 5432}
     policies = [one for one in resources() if one["kind"] == "NetworkPolicy"]
-    into = {port["port"] for one in policies for rule in one["spec"].get("ingress", ()) for port in rule["ports"]}
+    into = {
+        port["port"] for one in policies for rule in one["spec"].get("ingress", ()) for port in rule["ports"]
+    }
     assert into == {8700, 8701}
 
 
 def test_every_port_that_is_named_is_one_that_the_image_opens() -> None:
     (service,) = (one for one in resources() if one["kind"] == "Service")
     assert [port["port"] for port in service["spec"]["ports"]] == [8700]
-    assert [port for one in COMPOSE["services"].values() for port in one.get("ports", ())] == ["${RUNLORE_PORT:-8700}:8700"]
+    assert [port for one in COMPOSE["services"].values() for port in one.get("ports", ())] == [
+        "${RUNLORE_PORT:-8700}:8700"
+    ]
     assert [name for name, one in COMPOSE["services"].items() if "ports" in one] == ["web"]
     scraped = re.search(r"targets: (\[.*\])", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"))
     assert scraped is not None

@@ -62,12 +62,17 @@ def test_every_handler_has_its_event_in_the_manifest() -> None:
 
 def spelled(name: str) -> str:
     """A setting as it stands in the environment."""
-    return name.upper() if name.startswith("slack_") and name != "slack_base_url" else f"RUNLORE_{name.upper()}"
+    return (
+        name.upper() if name.startswith("slack_") and name != "slack_base_url" else f"RUNLORE_{name.upper()}"
+    )
 
 
 def test_the_example_environment_has_every_setting_and_nothing_else_with_its_default_and_meaning() -> None:
     example = (ROOT / "deploy" / "env.example").read_text(encoding="utf-8")
-    there = {name: (words, value) for words, name, value in re.findall(r"^# (.+)\n(?:# )?([A-Z_]+)=(.*)$", example, re.M)}
+    there = {
+        name: (words, value)
+        for words, name, value in re.findall(r"^# (.+)\n(?:# )?([A-Z_]+)=(.*)$", example, re.M)
+    }
     assert len(there) == len(re.findall(r"^(?:# )?[A-Z_]+=", example, re.M))
     del there["POSTGRES_PASSWORD"]  # compose's own
     expected = {}
@@ -80,14 +85,26 @@ def test_the_example_environment_has_every_setting_and_nothing_else_with_its_def
 def test_every_variable_that_is_named_anywhere_is_read_by_something() -> None:
     """A name that nothing reads would be set in vain: in a manifest, a document or a message."""
     files = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").glob("*.md")]
-    for folder, pattern in (("bot", "*.py"), ("nlp", "*.py"), ("storage", "*.py"), ("localslack", "*.py"), ("deploy", "*")):
+    for folder, pattern in (
+        ("bot", "*.py"),
+        ("nlp", "*.py"),
+        ("storage", "*.py"),
+        ("localslack", "*.py"),
+        ("deploy", "*"),
+    ):
         files += [one for one in (ROOT / folder).rglob(pattern) if one.is_file() and one.suffix != ".pyc"]
     hook = "".join(one.read_text(encoding="utf-8") for one in (ROOT / "sdk" / "src").rglob("*.py"))
     read = {spelled(name) for name in Settings.model_fields} | set(re.findall(r'"(RUNLORE_[A-Z_]+)"', hook))
     read |= {f"RUNLORE_{name.upper()}" for name in HookSettings._fields}
     read |= {f"RUNLORE_{name}" for name in read if name.startswith("SLACK_")}
-    read |= {"RUNLORE_REWRITE_GOLDEN", "RUNLORE_FUZZ", "RUNLORE_DATA_"}  # of the tests; the beginning of several
-    said = {name for one in files for name in re.findall(r"\bRUNLORE_[A-Z_]+", one.read_text(encoding="utf-8"))}
+    read |= {
+        "RUNLORE_REWRITE_GOLDEN",
+        "RUNLORE_FUZZ",
+        "RUNLORE_DATA_",
+    }  # of the tests; the beginning of several
+    said = {
+        name for one in files for name in re.findall(r"\bRUNLORE_[A-Z_]+", one.read_text(encoding="utf-8"))
+    }
     assert len(said) > 40
     assert said - read == set()
 

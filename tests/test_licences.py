@@ -14,13 +14,20 @@ BINDING = re.compile(r"\bA?GPL|General Public", re.I)
 @pytest.fixture(scope="module")
 def rows() -> list[list[str]]:
     """(package, version, licence, first digits of the file's SHA-256)."""
-    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
+    found = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in PAGE.splitlines()
+        if line.startswith("| ")
+    ]
     return found[1:]
 
 
 def test_the_list_is_of_the_very_files_that_the_locks_name(rows: list[list[str]]) -> None:
     """When this fails: `make lock`."""
-    locks = "".join((ROOT / "deploy" / name).read_text(encoding="utf-8") for name in ("requirements.lock", "requirements-cuda.lock"))
+    locks = "".join(
+        (ROOT / "deploy" / name).read_text(encoding="utf-8")
+        for name in ("requirements.lock", "requirements-cuda.lock")
+    )
     locked = re.findall(r"^(\S+)==(\S+) --hash=sha256:([0-9a-f]{16})", locks, re.M)
     assert len(locked) > 100
     assert [(name, version, digest) for name, version, _, digest in rows] == sorted(locked)
