@@ -37,6 +37,10 @@ def environment(spool: Path, url: str | None = None, **more: str) -> dict[str, s
     return kept | more
 
 
+# The places shared by everybody where a run is kept whose own directory cannot be used: only the test's own.
+IN_TMPDIR = "from runlore import places; places.SHARED = (os.environ['TMPDIR'],)\n"
+
+
 def start(code: str, env: dict[str, str], cwd: Path | None = None) -> subprocess.Popen[str]:
     """Start a training script without waiting for it."""
     script = "import os, signal, sys, time, runlore\n" + textwrap.dedent(code)

@@ -222,9 +222,11 @@ def test_a_read_only_directory_is_left_for_another_with_one_warning(tmp_path: Pa
     blocked.write_text("not a directory")
     with FakeServer() as server:
         env = children.environment(blocked / "spool", server.url, TMPDIR=str(tmp_path))
-        status, _, err = children.run("run = runlore.init()\nrun.log({'x': 1})\nrun.finish()", env)
+        code = "run = runlore.init()\nrun.log({'x': 1})\nrun.finish()"
+        status, _, err = children.run(children.IN_TMPDIR + code, env)
         assert status == 0
         assert err.count("cannot write to") == 1
+        assert str(tmp_path / f"runlore-{os.getuid()}") in err
         server.wait_for("exit")
         assert len(server.points("x")) == 1
 

@@ -133,7 +133,7 @@ def test_a_disk_full_from_the_start_costs_nothing_either(tmp_path: Path) -> None
             (disk / "more").write_bytes(b"x" * 8192)
         env = children.environment(disk, server.url, TMPDIR=str(tmp_path), HOME=str(tmp_path))
         code = "run = runlore.init()\nfor step in range(50): run.log({'loss': step})\nrun.finish()"
-        status, _, err = children.run(code, env)
+        status, _, err = children.run(children.IN_TMPDIR + code, env)
         assert (status, err.count("cannot write to")) == (0, 1)
         server.wait_for("exit")
         assert len(server.points("loss")) == 50
@@ -142,7 +142,8 @@ def test_a_disk_full_from_the_start_costs_nothing_either(tmp_path: Path) -> None
 def test_a_read_only_file_system_is_left_for_another_with_one_warning(tmp_path: Path) -> None:
     with FakeServer() as server, small_disk(tmp_path / "disk", "size=1m,ro") as disk:
         env = children.environment(disk / "spool", server.url, TMPDIR=str(tmp_path), HOME=str(tmp_path))
-        status, _, err = children.run("run = runlore.init()\nrun.log({'x': 1})\nrun.finish()", env)
+        code = "run = runlore.init()\nrun.log({'x': 1})\nrun.finish()"
+        status, _, err = children.run(children.IN_TMPDIR + code, env)
         assert (status, err.count("cannot write to")) == (0, 1)
         server.wait_for("exit")
         assert len(server.points("x")) == 1

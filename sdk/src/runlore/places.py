@@ -8,6 +8,8 @@ NETWORK = frozenset(
     "fuse.glusterfs fuse.s3fs fuse.gcsfuse fuse.juicefs fuse.beegfs_mount fuse.cvmfs2".split()
 )
 MOUNTS = "/proc/self/mountinfo"
+# Ours in there is made 0700 and checked to be ours; what outlives a job and a restart comes first.
+SHARED = ("/var/tmp", os.environ.get("TMPDIR", "/tmp"), "/dev/shm")  # noqa: S108
 
 
 def file_system(path: str, mounts: str = MOUNTS) -> str:
@@ -38,8 +40,7 @@ def default_directory() -> str:
 def candidates(chosen: str | None) -> list[str]:
     """Where to keep the spool, best first: what the user chose, else the first local and writable place."""
     user = os.getuid() if hasattr(os, "getuid") else 0
-    shared = ("/var/tmp", os.environ.get("TMPDIR", "/tmp"), "/dev/shm")  # noqa: S108 - made 0700 and checked to be ours
-    fallback = [os.path.join(place, f"runlore-{user}") for place in shared]
+    fallback = [os.path.join(place, f"runlore-{user}") for place in SHARED]
     if chosen:
         return [os.path.abspath(os.path.expanduser(chosen)), *fallback]
     default = default_directory()
