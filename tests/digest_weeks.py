@@ -19,6 +19,10 @@ START = datetime(
 )  # clocks change on 8 March in New York, 29 March in Berlin, 5 April in Sydney
 END = START + timedelta(weeks=6)
 DOWN = (datetime(2026, 3, 17, 3, tzinfo=UTC), datetime(2026, 3, 20, 2, 10, tzinfo=UTC))
+JUMP, AHEAD = (
+    datetime(2026, 3, 24, 5, 30, tzinfo=UTC),
+    timedelta(minutes=100),
+)  # all clocks run ahead for a moment
 TICK = timedelta(minutes=30)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CAUSES = (None, None, None, "out of memory", "KeyError: 'lr'")
@@ -265,9 +269,12 @@ def schedule(zone_name: str, at: time, weekdays: Sequence[str]) -> list[datetime
 
 
 def expected(
-    histories: Sequence[History], *, zone: str, at: time, weekdays: Sequence[str]
+    histories: Sequence[History], *, zone: str, at: time, weekdays: Sequence[str], back: datetime
 ) -> dict[date, Told]:
-    """What must be told of these teams on which local date, and nothing else."""
+    """What must be told of these teams on which local date, and nothing else; clocks that ran ahead were right again at `back`.
+
+    What fell due for a clock that ran ahead is told then, and not again; the next digest begins when the clock came back.
+    """
     due = schedule(zone, at, weekdays)
     missed = [one for one in due if DOWN[0] <= one < DOWN[1]]
     due = [one for one in due if one not in missed[:-1]]
@@ -283,8 +290,10 @@ def expected(
         else:
             continue
         at_once = until if until not in missed else DOWN[1] + timedelta(minutes=20)
+        early = JUMP < until <= JUMP + AHEAD
+        at_once = JUMP if early else at_once
         told[day] = Told(
             text=text, since=since, until=until, at=at_once, late=until in missed and bool(moved)
         )
-        since = until
+        since = back if early else until
     return told

@@ -7,11 +7,16 @@ from typing import Any
 from bot.errors import SlackBusy, SlackDoubtful, SlackRefused
 
 
+class Died(Exception):
+    """The process that was sending is gone."""
+
+
 class KeptSlack:
     """The port to Slack, kept in memory: may be away, may lose its answers, may lack canvases."""
 
     def __init__(self) -> None:
         self.away = self.loses_answers = False
+        self.dies: str | None = None  # whoever sends the next message: "before" Slack has it, or "after"
         self.canvases = True
         self.messages: list[dict[str, Any]] = []
         self.files: list[tuple[str, str, str | None]] = []
@@ -21,8 +26,13 @@ class KeptSlack:
             raise SlackBusy(1.0)
         match method:
             case "chat.postMessage":
+                dies, self.dies = self.dies, None
+                if dies == "before":
+                    raise Died
                 ts = f"{len(self.messages) + 1}.0"
                 self.messages.append({**body, "ts": ts})
+                if dies == "after":
+                    raise Died
                 if self.loses_answers:
                     raise SlackDoubtful("the answer was lost")
                 return {"channel": body["channel"], "ts": ts}
