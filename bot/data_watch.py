@@ -1,7 +1,6 @@
 """Notices that the data under a model changed: looks at registered sources again, and tells those whom it concerns."""
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from bot import data_s3, threads
+from bot import threads
 from bot.better import infer_goal
 from bot.blocks import bold, code, escape, fit, flat, line, link, section
 from bot.data_files import Look, look_at, mark_of
@@ -58,14 +57,14 @@ def look_again(services: Services) -> int:
         by_source[source, last.get("mark")].append(version_id)
     changed = 0
     for (source, mark), ids in by_source.items():
-        seen = read(source, mark, settings, now=now)
+        seen = read(source, mark, settings)
         if isinstance(seen, Look):
             with services.database.session() as session:
                 changed += sum(_settle(session, version_id, seen, now=now) for version_id in ids)
     return changed
 
 
-def read(source: str, mark: str | None, settings: Settings, *, now: datetime) -> Look | Unchanged | None:
+def read(source: str, mark: str | None, settings: Settings) -> Look | Unchanged | None:
     """What a source holds now; None where this machine cannot, or must not, read it."""
     if source.startswith(("http://", "https://")):
         try:
@@ -76,7 +75,7 @@ def read(source: str, mark: str | None, settings: Settings, *, now: datetime) ->
             log.info("data_source_not_public")
             return None
     if "://" in source:
-        state = _object(source, now=now)
+        state = object_state(source)
         if state is None or not state["tag"]:
             return None
         told = f"{state['tag']}:{state['size']}"
@@ -85,14 +84,6 @@ def read(source: str, mark: str | None, settings: Settings, *, now: datetime) ->
     if path is None or (own := mark_of(path)) is None:
         return None
     return Unchanged() if own == mark else look_at(path, most_bytes=MOST_BYTES)
-
-
-def _object(source: str, *, now: datetime) -> dict[str, Any] | None:
-    """What its store says of an object: by the keys of the environment, else by whatever library finds others."""
-    store = data_s3.store_of(os.environ)
-    if store is not None and source.lower().startswith(("s3://", "s3a://")):
-        return data_s3.object_state(source, store, now=now)
-    return object_state(source)
 
 
 def allowed_path(source: str, settings: Settings) -> Path | None:

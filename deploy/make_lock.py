@@ -22,7 +22,11 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCKS = {
-    "requirements.lock": [*PROJECT["dependencies"], "hatchling"],  # the last builds the bot's own wheel
+    "requirements.lock": [
+        *PROJECT["dependencies"],
+        *PROJECT["optional-dependencies"]["s3"],
+        "hatchling",  # builds the bot's own wheel
+    ],
     "requirements-cuda.lock": ["nvidia-cublas-cu12==12.*", "nvidia-cudnn-cu12==9.*"],
 }
 LICENCES = ROOT / "docs" / "licences.md"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 KEY, SECRET = "AKTEST", "a secret of tests"
@@ -47,7 +47,7 @@ def s3_store() -> Iterator[Objects]:
             path, _, query = self.path.partition("?")
             names = told["SignedHeaders"].split(";")
             canonical = "\n".join([
-                self.command, path, query, *(f"{name}:{self.headers[name].strip()}" for name in names), "",
+                self.command, path, "&".join(sorted(query.split("&"))), *(f"{name}:{self.headers[name].strip()}" for name in names), "",
                 told["SignedHeaders"], self.headers["x-amz-content-sha256"],
             ])  # fmt: skip
             key, day, region, service, end = told["Credential"].split("/")
@@ -90,15 +90,22 @@ def s3_store() -> Iterator[Objects]:
                 name.partition("/")[2] for name in objects.held
                 if name.startswith(f"{bucket}/{asked.get('prefix', '')}")
             )  # fmt: skip
-            begin = int(asked.get("continuation-token", "0"))
-            shown, more = keys[begin : begin + objects.page], begin + objects.page < len(keys)
+            begin, size = (
+                int(asked.get("continuation-token", "0")),
+                min(objects.page, int(asked.get("max-keys", objects.page))),
+            )
+            shown, more = keys[begin : begin + size], begin + size < len(keys)
             rows = "".join(
-                f"<Contents><Key>{escape(key)}</Key><ETag>&quot;{tag(objects.held[f'{bucket}/{key}'])}&quot;</ETag>"
+                f"<Contents><Key>{escape(quote(key))}</Key><ETag>&quot;{tag(objects.held[f'{bucket}/{key}'])}&quot;</ETag>"
                 f"<Size>{len(objects.held[f'{bucket}/{key}'])}</Size></Contents>"
                 for key in shown
             )
-            token = f"<NextContinuationToken>{begin + objects.page}</NextContinuationToken>" if more else ""
-            return self._answer(200, f"<ListBucketResult>{rows}{token}</ListBucketResult>".encode())
+            token = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+            token += f"<NextContinuationToken>{begin + size}</NextContinuationToken>" if more else ""
+            return self._answer(
+                200,
+                f"<ListBucketResult><EncodingType>url</EncodingType>{rows}{token}</ListBucketResult>".encode(),
+            )
 
         def log_message(self, *args: object) -> None:
             """Quiet."""

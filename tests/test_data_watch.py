@@ -198,10 +198,10 @@ def test_only_files_in_the_folders_that_may_be_read_are_read(lake: Lake, tmp_pat
         "/etc/hostname",
         "/proc/self/environ",
     ):
-        assert data_watch.read(source, None, settings, now=NOW) is None
+        assert data_watch.read(source, None, settings) is None
     everywhere = settings.model_copy(update={"data_roots": "/"})
-    assert data_watch.read("/proc/self/environ", None, everywhere, now=NOW) is None
-    assert data_watch.read(str(settings.home / "secret"), None, everywhere, now=NOW) is None
+    assert data_watch.read("/proc/self/environ", None, everywhere) is None
+    assert data_watch.read(str(settings.home / "secret"), None, everywhere) is None
 
 
 def test_looking_can_be_switched_off(lake: Lake) -> None:
@@ -365,7 +365,7 @@ def test_an_object_store_is_asked_where_its_library_is_there(lake: Lake) -> None
     Store.tag = "two"
     assert lake.look(later=DAY) == 1
     for never in ("s3://bucket/none", "memory://x", "file:///etc/hostname", "nothing://x"):
-        assert data_watch.read(never, None, lake.services.settings, now=NOW) is None
+        assert data_watch.read(never, None, lake.services.settings) is None
 
 
 def test_all_objects_under_a_prefix_are_looked_at() -> None:

@@ -261,7 +261,6 @@ def test_nothing_else_of_the_bot_opens_addresses() -> None:
         "slack_app",
         "figures",
         "data_web",
-        "data_s3",  # at the endpoint of the environment alone
     }
     reaching = {"urllib.request", "http.client", "requests", "httpx", "socket", "aiohttp", "websockets"}
     offenders = set()
