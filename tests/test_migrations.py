@@ -153,9 +153,9 @@ def test_every_released_schema_comes_to_the_newest_while_its_release_reads_and_w
         known = columns(connection)
         before = held(connection, known)
         # The test can fail: there is much to lose.
-        assert {"person", "run", "note", "metric_chunk", "log_chunk", "procrastinate_jobs"} <= {
-            table for table, rows in before.items() if rows
-        }
+        there = {table for table, rows in before.items() if rows}
+        assert {"person", "run", "note", "metric_chunk", "log_chunk", "procrastinate_jobs"} <= there
+        assert "deleted_run" in there or revision < "0002"
 
         def work(old: psycopg.Connection) -> None:
             write_all_again(old, known)
@@ -215,6 +215,5 @@ def test_an_index_is_made_while_rows_are_written_and_several_processes_want_to_m
 
 def test_frozen_data_names_a_released_revision() -> None:
     kept = {file.stem for file in FROZEN.glob("*.sql")}
-    assert revisions()[0] in kept
-    assert kept <= set(revisions())
+    assert set(revisions()[:-1]) <= kept <= set(revisions())  # the newest may not be released yet
     assert all(re.search(r"^INSERT INTO public\.run ", file.read_text(encoding="utf-8"), re.M) for file in FROZEN.glob("*.sql"))  # fmt: skip
