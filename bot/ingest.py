@@ -284,7 +284,7 @@ def _artifact(intake: Intake, event: wire.ArtifactSaid, _: Mapping[str, Any]) ->
     known = select(Artifact).where(Artifact.run_id == intake.run.id, Artifact.name == event.name)
     for old in intake.session.exec(known):
         intake.session.delete(old)
-    values = event.model_dump(exclude={"at"})
+    values = redact_all(event.model_dump(exclude={"at"}))  # an address may be signed
     intake.session.add(
         Artifact(run_id=intake.run.id or 0, at=wire.moment(event.at, _shift(intake)), **values)
     )
@@ -292,7 +292,12 @@ def _artifact(intake: Intake, event: wire.ArtifactSaid, _: Mapping[str, Any]) ->
 
 def _link(intake: Intake, event: wire.LinkSaid, _: Mapping[str, Any]) -> None:
     intake.session.add(
-        Link(run_id=intake.run.id or 0, url=redact(event.url), title=event.title, at=intake.now)
+        Link(
+            run_id=intake.run.id or 0,
+            url=redact(event.url),
+            title=event.title and redact(event.title),
+            at=intake.now,
+        )
     )
 
 

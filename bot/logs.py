@@ -62,11 +62,17 @@ def is_ours(record: logging.LogRecord) -> bool:
     return record.name.partition(".")[0] in OURS
 
 
+def is_told(record: logging.LogRecord) -> bool:
+    """All of ours; of libraries warnings, of slack_bolt (it warns at every start) errors."""
+    least = logging.ERROR if record.name.startswith("slack_bolt") else logging.WARNING
+    return is_ours(record) or record.levelno >= least
+
+
 def configure_logging(level: str) -> None:
     """Log to stderr; libraries are heard from warnings on, and never in their own words."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    handler.addFilter(lambda record: is_ours(record) or record.levelno >= logging.WARNING)
+    handler.addFilter(is_told)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     # What Slack answered, and that a database is away, is told by us in our own words.

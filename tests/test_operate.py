@@ -14,17 +14,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import yaml
 from fakes import FakeModels
 from fastapi.testclient import TestClient
-from local_workspace import ROOT, _free_port
+from local_workspace import ANA, ROOT, VISION, _free_port
 from running_bot import BOT, RunningBot
 from sqlalchemy import text
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from bot import figures, retention, tokens
+from bot import figures, retention, runs, tokens
 from bot.cli import app
+from bot.errors import SlackRefused
 from bot.http import build_http
 from bot.logs import JsonLines, about
 from bot.messenger import SlackMessenger
@@ -76,6 +78,35 @@ def test_figures_tell_what_was_taken_in_and_what_waits(bot: RunningBot) -> None:
         session.execute(text("DELETE FROM procrastinate_jobs WHERE queue_name IN ('nobody', 'later')"))
 
 
+COUNTED = ("runlore_ingest_points_total", "runlore_ingest_lag_seconds_count", "runlore_slack_seconds_count", "runlore_slack_refusals_total",
+           "runlore_transcription_real_time_factor_count", "runlore_transcribed_audio_seconds_total", "runlore_ask_seconds_count",
+           "runlore_runs_lost_total", "runlore_http_seconds_count")  # fmt: skip
+
+
+def test_every_figure_moves_with_what_it_counts(bot: RunningBot) -> None:
+    def counts() -> dict[str, float]:
+        told = bot.web.get("/metrics").text
+        return {name: sum(series(told, name).values()) for name in COUNTED}
+
+    before = counts()
+    run = bot.start("moving")
+    bot.own_channel("moving", VISION)
+    bot.start("moving")
+    bot.log("moving", run, "loss", 3.0)
+    bot.settle()
+    thread = str(bot.message(VISION, "moving")["ts"])
+    bot.workspace.upload_memo(ANA, VISION, "audio_message.m4a", content=b"We keep it.", thread_ts=thread)
+    headers = {"Authorization": f"Bearer {bot.token()}"}
+    assert bot.web.get("/api/v1/ask", params={"q": "who tried it?"}, headers=headers).status_code == 200
+    bot.settle()
+    with pytest.raises(SlackRefused):
+        bot.services.messenger.call("chat.update", {"channel": "C0RUNS", "ts": "1.1", "text": "x"})
+    bot.clock.advance(hours=3)
+    with bot.services.database.session() as session:
+        runs.sweep_lost(session, now=bot.clock())
+    bot.wait(lambda: all(value > before[name] for name, value in counts().items()), str(counts()))
+
+
 def test_slacks_time_and_refusals_are_counted(bot: RunningBot) -> None:
     bot.services.messenger.permalink("C0RUNS", "1.1")  # there is no such message
     shown = bot.web.get("/metrics").text
@@ -84,7 +115,7 @@ def test_slacks_time_and_refusals_are_counted(bot: RunningBot) -> None:
     assert refused['{error="message_not_found",method="chat.getPermalink"}'] >= 1
 
 
-def test_every_figure_of_the_dashboard_is_one_the_bot_has() -> None:
+def test_every_figure_of_the_dashboard_and_of_the_alarms_is_one_the_bot_has() -> None:
     dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text(encoding="utf-8"))
     asked = {
         name
@@ -95,8 +126,10 @@ def test_every_figure_of_the_dashboard_is_one_the_bot_has() -> None:
     counted = {sample.name for one in figures.REGISTRY.collect() for sample in one.samples}
     counted |= {f"{one.name}{end}" for one in figures.REGISTRY.collect() for end in ("_bucket", "_total", "_sum", "_count")}  # fmt: skip
     levels = {f"runlore_{part}" for part in figures.PARTS} | {f"runlore_{part}_oldest_seconds" for part in figures.PARTS}  # fmt: skip
-    assert asked
-    assert asked - counted - levels == set()
+    alarms = set(re.findall(r"\brunlore_\w+", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")))
+    assert len(asked) > 10
+    assert len(alarms) >= 5
+    assert (asked | alarms) - counted - levels == set()
 
 
 def test_a_process_without_a_web_shows_its_figures_and_whether_it_is_well() -> None:
@@ -178,7 +211,8 @@ configure_logging("DEBUG")
 bolt = logging.getLogger("slack_bolt.App")
 bolt.setLevel(logging.DEBUG)  # as slack_bolt does itself
 bolt.debug("body: what ana wrote")
-bolt.warning("Unhandled request (what ana wrote)")
+bolt.warning("authorize has been used")
+bolt.error("Failed to run (what ana wrote)")
 warnings.warn("a row: what ana wrote")
 logging.getLogger("bot.test").info("ready", extra={"run": "run-1"})
 """
@@ -192,7 +226,7 @@ def test_libraries_are_heard_from_warnings_on_and_never_in_their_own_words() -> 
     assert [(row["logger"], row["event"]) for row in rows] == [
         ("slack_bolt.App", "library_said"), ("py.warnings", "library_said"), ("bot.test", "ready"),
     ]  # fmt: skip
-    assert (rows[0]["at"], rows[1]["at"], rows[2]["run"]) == ("<string>:8", "<string>:9", "run-1")
+    assert (rows[0]["at"], rows[1]["at"], rows[2]["run"]) == ("<string>:9", "<string>:10", "run-1")
     assert "ana wrote" not in done.stderr
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from local_workspace import ANA, BEN, ROOT, RUNS
+from local_workspace import ANA, BEN, ROOT, RUNS, VISION
 from running_bot import RunningBot, shown
 from sqlalchemy import text
 from sqlmodel import select
@@ -149,6 +149,18 @@ def test_a_field_is_bounded(bot: RunningBot) -> None:
     assert told["errors"] or (longest or 0) <= 250
 
 
+def tables_with(bot: RunningBot, words: str) -> list[str]:
+    with bot.services.database.session() as session:
+        named = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+        tables = session.execute(text(named)).scalars().all()
+        holds = 'SELECT EXISTS (SELECT FROM "{}" whole WHERE whole::text LIKE :words)'
+        return [
+            one
+            for one in tables
+            if session.execute(text(holds.format(one)), {"words": f"%{words}%"}).scalar()
+        ]
+
+
 def test_secrets_are_taken_out_of_notes_argv_env_and_diffs(bot: RunningBot) -> None:
     run = bot.start("redacted")
     at = bot.clock().timestamp()
@@ -159,19 +171,12 @@ def test_secrets_are_taken_out_of_notes_argv_env_and_diffs(bot: RunningBot) -> N
         {"t": "log", "at": at, "source": "stdout", "first_line": 0, "lines": [f"using {SECRET}"]},
         {"t": "note", "at": at, "text": f"the key is {SECRET}"},
         {"t": "summary", "summary": {"key": SECRET}},
-        {"t": "link", "url": f"https://user:{SECRET}@example.org/"},
+        {"t": "link", "url": f"https://user:{SECRET}@example.org/", "title": SECRET},
+        {"t": "artifact", "at": at, "name": "model", "location": f"https://example.org/m?key={SECRET}"},
         {"t": "alert", "at": at, "title": SECRET, "text": SECRET, "level": "INFO"},
     )  # fmt: skip
     bot.web.post("/api/v1/notes", json={"run": run, "text": f"token {SECRET}"}, headers=headers(bot.token()))
-    with bot.services.database.session() as session:
-        tables = session.execute(
-            text(
-                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
-            )
-        )
-        for table in tables.scalars().all():
-            held = text(f'SELECT count(*) FROM "{table}" whole WHERE whole::text LIKE :secret')  # noqa: S608
-            assert session.execute(held, {"secret": f"%{SECRET}%"}).scalar() == 0, table
+    assert tables_with(bot, SECRET) == []
     lines = bot.web.get("/api/v1/runs/redacted/1/logs", headers=headers(bot.token())).json()["lines"]
     assert SECRET not in str(lines)
     assert "[redacted]" in str(lines)
@@ -189,6 +194,18 @@ def test_a_secret_typed_in_slack_is_not_kept(bot: RunningBot) -> None:
     assert "I left [redacted] in the config" in said
     assert SECRET not in kept
     assert run
+
+
+def test_a_secret_that_was_spoken_is_not_kept(bot: RunningBot) -> None:
+    bot.own_channel("spoken", VISION)
+    thread = str(bot.message(VISION, bot.start("spoken"))["ts"])
+    said = f"We lowered lr and I left {SECRET} in the config."
+    bot.workspace.upload_memo(ANA, VISION, "audio_message.m4a", content=said.encode(), thread_ts=thread)
+    card = bot.reply(VISION, thread, "🎙")
+    bot.settle()
+    assert "I left [redacted] in the config" in shown(card)
+    assert tables_with(bot, "[redacted]")
+    assert tables_with(bot, SECRET) == []
 
 
 class Elsewhere(BaseHTTPRequestHandler):

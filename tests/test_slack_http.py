@@ -72,6 +72,23 @@ def test_an_unsigned_request_is_turned_away(bot: RunningBot) -> None:
     assert kept(bot, "Ev0UNSIGNED") == []
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        {"type": "message", "message": "hello", "ts": "1.1"},
+        {"type": "message", "user": {"id": 1}},
+        {"type": ["x"]},
+        {},
+        "hello",
+        [1],
+    ],
+)
+def test_a_signed_delivery_of_another_shape_is_acknowledged(bot: RunningBot, inner: Any) -> None:  # noqa: ANN401
+    body = event(f"Ev0{abs(hash(str(inner)))}") | {"event": inner}
+    assert send(bot.web, bot, body)[0] == 200
+    bot.settle()
+
+
 def test_slack_verifies_the_address(bot: RunningBot) -> None:
     status, answer = send(bot.web, bot, {"type": "url_verification", "challenge": "c0ffee"})
     assert status == 200
