@@ -37,7 +37,7 @@ format: setup ## Put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: setup ## Pin what the image installs, with hashes, from constraints.txt
+lock: setup ## Pin what the image installs, with hashes, and list its licences
 	$(BIN)/python deploy/make_lock.py
 
 bench: setup ## Measure the budgets, an hour; DATA=DIR adds speech on recordings of yours; see benchmarks/README.md

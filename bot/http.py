@@ -27,7 +27,7 @@ from bot import api, figures, ingest, logins
 from bot.errors import BadInput, Forbidden, NotFound, RunloreError
 from bot.group_commit import GroupCommit
 from bot.ingest_together import read_batch, read_beat
-from bot.logs import about
+from bot.logs import also_about
 from bot.requests import Requests
 from bot.tokens import Bearer, check
 from bot.wire import Batch, Heartbeat, describe, parse_batch
@@ -125,11 +125,12 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         with services.database.session() as session:
             who = bearer(session, authorization, "write")
             batch = parse_batch(_json(body))
-            with about(run=batch.run):
-                return ingest.take(session, batch, who, services)
+            also_about(run=batch.run)
+            return ingest.take(session, batch, who, services)
 
     def beat_alone(body: bytes, authorization: str | None) -> dict[str, Any]:
         heartbeat = _parsed(Heartbeat, body)
+        also_about(run=heartbeat.run)
         with services.database.session() as session:
             return ingest.beat(session, heartbeat, bearer(session, authorization, "write"), services)
 
@@ -142,6 +143,8 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
             if small
             else await run_in_threadpool(read_batch, body, authorization)
         )
+        if plain:
+            also_about(run=plain.run)
         answer = await together.take(plain) if plain else None
         if answer is None:
             answer = await alone(take_alone, body, authorization)
@@ -151,6 +154,8 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
         """A sign of life, with a promise of the next."""
         body, authorization = await raw_body(request), request.headers.get("authorization")
         plain = read_beat(body, authorization) if len(body) <= READ_AT_ONCE else None
+        if plain:
+            also_about(run=plain.run)
         answer = await together.take(plain) if plain else None
         if answer is None:
             answer = await alone(beat_alone, body, authorization)

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from bot.redact import redact
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 OURS = ("bot", "nlp", "storage")
 
-_about: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039  never written to
+_about: ContextVar[dict[str, object]] = ContextVar("about", default={})  # noqa: B039  never written to: see `also_about`
 
 
 @contextmanager
@@ -26,6 +26,12 @@ def about(**fields: object) -> Iterator[None]:
         yield
     finally:
         _about.reset(before)
+
+
+def also_about(**fields: object) -> None:
+    """What turned out on the way: the lines of whoever began `about` say it too."""
+    if known := _about.get():
+        known.update(fields)
 
 
 class JsonLines(logging.Formatter):

@@ -185,6 +185,36 @@ def test_log_lines_name_the_request_and_never_what_was_said(bot: RunningBot) -> 
     assert bot.token() not in lines.getvalue()
 
 
+def test_log_lines_name_the_run_that_is_reported(bot: RunningBot) -> None:
+    headers, at, run = (
+        {"Authorization": f"Bearer {bot.token()}"},
+        bot.clock().timestamp(),
+        "run-named-in-logs",
+    )
+    batch = {
+        "v": 1,
+        "project": "named",
+        "run": run,
+        "stream": "f0" * 16,
+        "first": 0,
+        "count": 1,
+        "sent_at": at,
+    }
+    start = batch | {"events": [{"seq": 0, "t": "start", "at": at}]}
+    points = batch | {
+        "first": 1,
+        "series": [{"k": "loss", "s": [1], "ms": [1], "v": [1.0]}],
+    }  # taken with others
+    beat = {"project": "named", "run": run, "at": at, "readings": {"x": 1.0}}
+    with logged() as lines:
+        for path, body in (("ingest", start), ("ingest", points), ("heartbeat", beat)):
+            assert bot.web.post(f"/api/v1/{path}", json=body, headers=headers).status_code == 200
+        bot.web.get("/healthz")
+    rows = [json.loads(line) for line in lines.getvalue().splitlines()]
+    asked = [(row["route"], row.get("run")) for row in rows if row["event"] == "request"]
+    assert asked == [*[("/api/v1/ingest", run)] * 2, ("/api/v1/heartbeat", run), ("/healthz", None)]
+
+
 def test_a_made_up_request_id_is_replaced(bot: RunningBot) -> None:
     answer = bot.web.get("/healthz", headers={"X-Request-ID": '"} {"event": "forged'})
     assert re.fullmatch(r"[0-9a-f]{16}", answer.headers["x-request-id"])

@@ -1,6 +1,8 @@
 """Threats of docs/security.md that have no better place: each is tried, and nothing comes of it."""
 
 import ast
+import csv
+import io
 import re
 import threading
 from collections.abc import Iterator
@@ -17,11 +19,12 @@ from sqlmodel import select
 
 from bot import export, tokens
 from bot.errors import SlackRefused
+from bot.files import runs_csv
 from bot.http import LARGEST_BODY
 from bot.messenger import SlackMessenger
 from bot.people import by_slack_id
 from storage.memory import Note, SlackEvent
-from storage.tables import Artifact, Project
+from storage.tables import Artifact, Project, Run
 
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 SECRET = "sk-" + "a1B2" * 8
@@ -180,6 +183,39 @@ def test_secrets_are_taken_out_of_notes_argv_env_and_diffs(bot: RunningBot) -> N
     lines = bot.web.get("/api/v1/runs/redacted/1/logs", headers=headers(bot.token())).json()["lines"]
     assert SECRET not in str(lines)
     assert "[redacted]" in str(lines)
+
+
+def test_secrets_in_lines_that_are_taken_with_others_are_taken_out(bot: RunningBot) -> None:
+    run, at = "run-with-a-secret", bot.clock().timestamp()
+    batch = {"v": 1, "project": "redacted", "run": run, "stream": "f1" * 16, "count": 1, "sent_at": at}
+    start = batch | {"first": 0, "events": [{"seq": 0, "t": "start", "at": at}]}
+    lines = batch | {"first": 1, "events": [{"seq": 1, "t": "log", "at": at, "lines": [f"using {SECRET}"]}]}
+    told = [
+        bot.web.post("/api/v1/ingest", json=body, headers=headers(bot.token())).json()
+        for body in (start, lines)
+    ]
+    shown_there = bot.web.get(
+        f"/api/v1/runs/{told[1]['run']['ref']}/logs", headers=headers(bot.token())
+    ).json()
+    assert "using [redacted]" in str(shown_there["lines"])
+    assert SECRET not in str(shown_there)
+
+
+def test_no_cell_of_a_table_begins_like_a_formula(bot: RunningBot) -> None:
+    hostile = ["=HYPERLINK(1)", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1"]
+    bot.start(
+        "formulas",
+        name=hostile[0],
+        tags=hostile[:1],
+        config={f"p{place}": value for place, value in enumerate(hostile)},
+    )
+    bot.start("formulas", name="harmless", config={"lr": -0.5})
+    with bot.services.database.session() as session:
+        ids = session.exec(select(Run.id).join(Project).where(Project.name == "formulas")).all()
+        table = list(csv.reader(io.StringIO(runs_csv(session, [one or 0 for one in ids]), newline="")))
+    cells = [cell for row in table for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == ["-0.5"]
+    assert {f"'{one}" for one in hostile} <= set(cells)
 
 
 def test_a_secret_typed_in_slack_is_not_kept(bot: RunningBot) -> None:
