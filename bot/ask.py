@@ -245,7 +245,7 @@ def known_names(session: Session, question: str, asker: Sight) -> Known:
     }
     phrases |= {phrase.removesuffix("'s") for phrase in phrases}
     people = select(Person).where(func.lower(Person.name).in_(phrases), ~col(Person.is_bot))
-    mentioned = re.findall(r"<@(\w+)", question)
+    mentioned = re.findall(r"(?:<@|\bby:@?)(U\w+)", question)
     by_slack = select(Person).where(col(Person.slack_id).in_(mentioned))
     projects = select(Project.name, Project.id).where(func.lower(Project.name).in_(phrases))
     if asker.project_ids is not None:

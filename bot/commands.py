@@ -1,6 +1,7 @@
 """The commands: one grammar for `/runs` in channels, mentions in threads and direct messages; each answers with a message."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil
@@ -51,6 +52,10 @@ from storage.tables import Link, Person, Project, Run
 log = logging.getLogger(__name__)
 
 TAIL_LINES = 30
+ASKS = re.compile(
+    r"(?:who|what|which|why|how|when|where|did|does|do|has|have|had|was|were|is|are|any|can|could|would|should)\b",
+    re.IGNORECASE,
+)
 
 
 def answer(
@@ -165,6 +170,8 @@ def _who(asking: Asking, command: Command) -> Message:
     if not asking.with_models:
         raise NeedsModels
     question = " ".join([command.text, *(each.words for each in command.filters)])
+    if not ASKS.match(question):  # `who label smoothing` asks who tried it, in so many words
+        question = f"who tried {question}"
     found = ask(asking.session, asking.services.models.embedder, question, asker=asking.sight, now=asking.now)
     return answer_message(found)
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
+from bot.grammar_filters import Filter, GrammarError, read_filter
+from bot.numbers import day
 from bot.periods import find_period
 from storage.search_scope import Bound
 
@@ -58,6 +60,8 @@ class Question:
         )  # fmt: skip
 
 
+NOWHERE = 0  # nobody's and no project's key: what is named and not known matches nothing
+
 _NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _NAME = r"[A-Za-z][\w./-]*"
 _MORE = r">=|≥|>|above|over|more than|greater than|higher than|at least|better than"
@@ -108,6 +112,7 @@ def read_question(text: str, known: Known, *, now: datetime) -> Question:
     """Take the conditions out of a question, one kind after the other."""
     question = Question(text=text, topic=text)
     for take in (
+        _keyed,
         _bounds,
         _times,
         _people,
@@ -127,6 +132,48 @@ def read_question(text: str, known: Known, *, now: datetime) -> Question:
 
 def _cut(question: Question, found: re.Match[str]) -> str:
     return f"{question.topic[: found.start()]} {question.topic[found.end() :]}"
+
+
+def _keyed(question: Question, known: Known, now: datetime) -> Question:
+    """Conditions written as the commands' filters: project:vision, by:@ana, since:4w, state:failed, domain:speech."""
+    for word in question.topic.split():
+        try:
+            told = read_filter(word.rstrip("?,;"), strict=False)
+        except GrammarError:
+            continue  # "since:ever" is a word like others
+        if told is None or (taken := _filtered(question, told, known, now)) is None:
+            continue
+        question = replace(taken, topic=taken.topic.replace(word, " ", 1))
+    return question
+
+
+def _filtered(question: Question, told: Filter, known: Known, now: datetime) -> Question | None:
+    """The question with this filter; None for one that is read elsewhere, or says nothing of notes."""
+    value = told.value
+    match told.key:
+        case "since" | "until" if isinstance(value, date | timedelta):
+            at = now - value if isinstance(value, timedelta) else datetime.combine(value, time(), UTC)
+            question = replace(question, since=at) if told.key == "since" else replace(question, until=at)
+            said = f"{told.key} {day(at, now)}"
+        case "project":
+            ids = (*question.project_ids, known.projects.get(str(value).lower(), NOWHERE))
+            question, said = replace(question, project_ids=ids), f"in {value}"
+        case "by":
+            name = str(value).strip("<@>")
+            mine = (
+                known.asker_id
+                if name == "me"
+                else known.people.get(name.lower(), known.people.get(f"<@{name}>".lower()))
+            )
+            question = replace(question, people=(*question.people, mine or NOWHERE))
+            said = "by you" if name == "me" else f"by {name}"
+        case "state":
+            question, said = replace(question, states=(str(value),)), f"{value} runs"
+        case "domain":
+            question, said = replace(question, domains=(str(value),)), f"in the domain {value}"
+        case _:
+            return None
+    return replace(question, said=(*question.said, said))
 
 
 def _bounds(question: Question, known: Known, now: datetime) -> Question:
@@ -173,7 +220,7 @@ def _times(question: Question, known: Known, now: datetime) -> Question:
 
 
 def _people(question: Question, known: Known, now: datetime) -> Question:
-    found_ids: list[int] = []
+    found_ids: list[int] = [*question.people]
     said: list[str] = []
     topic = question.topic
     for name in sorted(known.people, key=len, reverse=True):
@@ -196,7 +243,7 @@ def _people(question: Question, known: Known, now: datetime) -> Question:
 
 def _projects(question: Question, known: Known, now: datetime) -> Question:
     """A project is a condition where it is said to be one: "in vision", "project vision"; else it may be the topic."""
-    ids: list[int] = []
+    ids: list[int] = [*question.project_ids]
     topic, said = question.topic, list(question.said)
     for name in sorted(known.projects, key=len, reverse=True):
         where = r"\b(?:in|on|within|from|for)\s+(?:the\s+)?(?:project\s+)?|\bproject\s+|#"

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from local_workspace import ANA, BEN, CHLOE, GENERAL, RUNS, SECRET, VISION
 from running_bot import RunningBot, shown
 from sqlmodel import select
@@ -202,3 +203,20 @@ def test_buttons_of_a_run_compare_note_and_like(bot: RunningBot) -> None:
     bot.reply(VISION, parent["ts"], "beats")
     bot.workspace.click(BEN, VISION, parent["ts"], "run_like")
     bot.wait(lambda: "⭐ 1" in shown(bot.workspace.message(VISION, parent["ts"])), "the like")
+
+
+@pytest.mark.parametrize(
+    "words", ["who label smoothing", "who has tried label smoothing?", "has anybody used label smoothing?"]
+)
+def test_whoever_asks_who_is_told_who_tried_it(bot: RunningBot, words: str) -> None:
+    project = f"cmd-tried-{len(words)}"
+    bot.own_channel(project, VISION)
+    bot.finish(project, bot.start(project, config={"label_smoothing": 0.1}, who=BEN), who=BEN)
+    bot.settle()
+    ask(
+        bot,
+        ANA,
+        VISION,
+        f"{words} project:{project}".replace("? project", " project"),
+        "ben tried label smoothing in 1 run",
+    )

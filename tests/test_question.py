@@ -1,6 +1,6 @@
 """Conditions are read out of a question; what is left is what it is about."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -189,3 +189,24 @@ def test_words_and_numbers_are_no_version(word: str) -> None:
 )
 def test_how_one_asks_for_files_and_branches_is_no_topic(text: str, topic: str) -> None:
     assert read(text).topic == topic
+
+
+def test_the_commands_filters_are_conditions() -> None:
+    known = Known(people={"ana": 1, "<@u0ben>": 4}, projects={"vision": 2}, asker_id=9)
+    read = read_question(
+        "who tried label smoothing project:vision by:@ana since:28d until:2026-11-20 state:failed domain:speech?",
+        known, now=NOW,
+    )  # fmt: skip
+    assert read.topic == "who tried label smoothing"
+    assert (read.project_ids, read.people, read.states, read.domains) == (
+        (2,),
+        (1,),
+        ("failed",),
+        ("speech",),
+    )
+    assert read.since == NOW - timedelta(days=28)
+    assert read.until == datetime(2026, 11, 20, tzinfo=UTC)
+    assert read_question("smoothing by:me", known, now=NOW).people == (9,)
+    assert read_question("smoothing by:U0BEN", known, now=NOW).people == (4,)
+    assert read_question("smoothing project:unknown", known, now=NOW).project_ids == (0,)
+    assert read_question("ratio since:ever", known, now=NOW).topic == "ratio since:ever"
