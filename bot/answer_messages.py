@@ -41,7 +41,7 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
         blocks.append(section(finding_text(finding, answer.asked_at, before)))
         before = finding
     if answer.silent and first == 0:
-        rows = [run_text(run, judge(run)) for run in answer.silent[:SHOWN]]
+        rows = [run_text(run, judge(run), by=True) for run in answer.silent[:SHOWN]]
         if len(answer.silent) > SHOWN:
             rows.append(f"… and {count(len(answer.silent) - SHOWN, 'more run')}")
         blocks.append(section("\n".join(["Runs that match by their own words:", *rows])))
@@ -171,9 +171,10 @@ def finding_text(finding: Finding, now: datetime, before: Finding | None = None)
     return "\n".join(filter(None, rows))
 
 
-def run_text(run: RunView, judgement: Judgement) -> str:
-    """✅ vision/42 brave-otter: val_acc 0.942, +0.8 points on baseline; kept by Ana."""
+def run_text(run: RunView, judgement: Judgement, *, by: bool = False) -> str:
+    """✅ vision/42 brave-otter: val_acc 0.942, +0.8 points on baseline; kept by Ana. With whose it is where asked `by` whom."""
     name = link(run.permalink, f"{escape(ref(run))} {line(run.name, 60)}")
+    name += f" by {name_of(run.owner)}" if by and run.owner else ""
     how = standing(judgement) or ("" if run.state == "finished" else ending(run))
     kept = [
         f"{'kept' if choice == 'keep' else 'dropped'} by {line(person, 40)}"

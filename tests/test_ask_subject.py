@@ -105,6 +105,7 @@ def test_many_runs_that_had_it_are_all_counted(session: Session, team: Team) -> 
     message = answer_message(answer(session, "who has tried label smoothing?"))
     assert message.text == "ana tried label smoothing in 30 runs"
     assert "… and 25 more runs" in str(message.blocks)
+    assert "run-30 by ana" in str(message.blocks)
 
 
 def test_a_condition_that_the_line_names_is_not_said_again(session: Session, team: Team) -> None:

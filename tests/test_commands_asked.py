@@ -140,7 +140,7 @@ def test_an_answer_shows_more_compares_its_runs_and_is_rated(bot: RunningBot) ->
         ben = session.exec(select(Person).where(Person.slack_id == BEN)).one()
         ratings = session.exec(select(AnswerRating).where(AnswerRating.person_id == ben.id)).all()
         kept = [(one.question, one.good) for one in ratings if "okapi" in one.question]
-    assert kept == [("okapi augmentation", True), ("okapi augmentation", False)]
+    assert kept == [("who tried okapi augmentation", True), ("who tried okapi augmentation", False)]
 
 
 def test_connecting_a_channel_gives_it_threads_and_the_two_lines(bot: RunningBot) -> None:
