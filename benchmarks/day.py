@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from local_workspace import LocalWorkspace, default_config
 from running_bot import running_bot
 from sqlalchemy import text
 
-from bot import directory, rendering
+from bot import directory, figures, rendering
 from bot.dispatcher import Dispatcher
 from storage.database import Database, migrate
 from storage.embedded import EmbeddedPostgres
@@ -35,6 +35,7 @@ PROJECTS = 12
 RUNS, REPLIES, QUESTIONS = 6, 3, 3  # a person, in 24 hours
 ASKED = ("list", "compare 1 2", "who tried warmup", "now", "show latest", "digest")
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Sydney")
+QUEUE_BUDGET = 60.0  # seconds that a job may wait on a busy machine
 MEMORY_BUDGET = 1.10  # of the last six hours against hours 6 to 12, when all that is cached is there
 
 DUE = "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo' AND scheduled_at <= :now"
@@ -60,6 +61,7 @@ class Sample:
     jobs: int
     outbox: int
     oldest: float  # simulated seconds the oldest message has waited
+    queued: float  # real seconds that a job waited to be begun, the longest seen in this hour
     events: int
     runs: int
     database: float  # MB
@@ -73,6 +75,7 @@ class LongDay(Day):
     people: int = 100
     samples: list[Sample] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
+    queued: float = 0.0
 
     def plan(self) -> None:
         for person in range(self.people):
@@ -110,6 +113,12 @@ class LongDay(Day):
         super()._tick()
         # procrastinate looks at PostgreSQL's clock, which nobody moves: what is due by ours is due.
         with self.bot.services.database.session() as session:
+            waiting = [
+                one.oldest or 0.0
+                for one in figures.levels(session)
+                if one.part == "queue" and one.state == "todo"
+            ]
+            self.queued = max(self.queued, *waiting, 0.0)
             session.execute(text(DUE), {"now": self.bot.clock()})
         hour, rest = divmod((self.bot.clock() - self.start).total_seconds(), 3600)
         if rest < TICK and hour > len(self.samples):
@@ -125,12 +134,12 @@ class LongDay(Day):
         names = ("connections", "jobs", "outbox", "oldest", "events", "runs", "database")
         found: dict[str, Any] = dict(zip(names, row, strict=True))
         now = time.monotonic()
-        sample = Sample(hour=hour, resident=resident, took=now - self.since, **found)
-        self.since = now
+        sample = Sample(hour=hour, resident=resident, queued=self.queued, took=now - self.since, **found)
+        self.since, self.queued = now, 0.0
         self.samples.append(sample)
         print(
             f"{hour:5} {resident:9.0f} {sample.connections:12} {sample.jobs:5} {sample.events:7} {sample.outbox:7}"
-            f" {sample.oldest:13.0f} {sample.runs:6} {sample.database:12.0f} {sample.took:7.0f}",
+            f" {sample.oldest:13.0f} {sample.queued:13.1f} {sample.runs:6} {sample.database:12.0f} {sample.took:7.0f}",
             flush=True,
         )
 
@@ -196,6 +205,15 @@ def long_day(database: Database, home: Path, *, people: int) -> Iterator[LongDay
         yield day
 
 
+def trend(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The slope of a straight line through the points, and half of its 95 % interval."""
+    hours, values = zip(*points, strict=True)
+    slope, start = statistics.linear_regression(hours, values)
+    off = sum((value - start - slope * hour) ** 2 for hour, value in points) / (len(points) - 2)
+    spread = sum((hour - statistics.mean(hours)) ** 2 for hour in hours)
+    return slope, 2.1 * (off / spread) ** 0.5  # Student's t of some 16 degrees of freedom
+
+
 def verdict(samples: list[Sample]) -> bool:
     """Whether the last six hours hold no more than the second six."""
     middle, last = samples[5:12], samples[-6:]
@@ -204,11 +222,18 @@ def verdict(samples: list[Sample]) -> bool:
     )
     connections = max(one.connections for one in middle), max(one.connections for one in last)
     ages = max(one.oldest for one in middle), max(one.oldest for one in last)
+    queued = max(one.queued for one in middle), max(one.queued for one in last)
+    slope, error = trend([(one.hour, one.resident) for one in samples[6:]])
     print(f"\nmemory × {grown:.3f} of hours 6 to 12 (budget {MEMORY_BUDGET})")
+    print(
+        f"its slope from hour 7 on: {slope:+.2f} MB an hour ({slope - error:+.2f} to {slope + error:+.2f}, 95 %)"
+    )
     print(f"connections at most {connections[0]}, then {connections[1]}")
     print(f"oldest message waiting at most {ages[0]:.0f} s, then {ages[1]:.0f} s")
+    print(f"oldest job waiting at most {queued[0]:.1f} s, then {queued[1]:.1f} s")
     print(f"left at the end: {samples[-1].jobs} jobs, {samples[-1].events} events")
     held = grown <= MEMORY_BUDGET and connections[1] <= connections[0] and ages[1] <= max(600.0, ages[0])
+    held = held and queued[1] <= max(QUEUE_BUDGET, queued[0])
     return held and samples[-1].jobs == samples[-1].events == 0
 
 
@@ -219,7 +244,9 @@ def main() -> None:
     chosen = options.parse_args()
     if chosen.hours < 13:
         options.error("Growth shows from the 13th hour on: --hours 13 or more.")
-    print(" hour   RSS, MB  connections  jobs  events  outbox  oldest msg, s   runs  database, MB   took, s")
+    print(
+        " hour   RSS, MB  connections  jobs  events  outbox  oldest msg, s  oldest job, s   runs  database, MB   took, s"
+    )
     with tempfile.TemporaryDirectory(prefix="runlore-day-") as name:
         home = Path(name)
         home.chmod(0o711)  # root's database runs as another user

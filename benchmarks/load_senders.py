@@ -67,6 +67,10 @@ class Senders:
         self._began[place] = time.monotonic()
         self._write(place)
 
+    def is_under_way(self, place: int) -> bool:
+        """Whether its last batch was not acknowledged yet."""
+        return bool(self._requests[place])
+
     def answers(self, seconds: float) -> Iterator[tuple[int, float]]:
         """Who was acknowledged within so many seconds, and how long after sending; ends after the first few."""
         now = time.monotonic()
