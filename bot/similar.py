@@ -57,7 +57,8 @@ def remember(session: Session, run_ids: Sequence[int]) -> None:
 
 def find_similar(session: Session, run_id: int, *, now: datetime) -> int:
     """Look once for a run that is remembered, and tell its thread where something was found; returns how many runs are named."""
-    run = session.exec(select(Run).where(Run.id == run_id).with_for_update()).first()
+    # Whoever names it as a parent may go on meanwhile: it may want this row next, and would wait for us.
+    run = session.exec(select(Run).where(Run.id == run_id).with_for_update(key_share=True)).first()
     if run is None or "similar" in run.announced:
         return 0
     place = threads.place_of(session, run)

@@ -17,7 +17,17 @@ from sqlmodel import Session, col, select
 from storage.database import Database, conninfo, migrate
 from storage.embedded import EmbeddedPostgres
 from storage.embedded_place import PORT, Place, settle
-from storage.embedded_process import SUPERUSER, install, launch, send, shut_down, wait_for
+from storage.embedded_process import (
+    SUPERUSER,
+    Postmaster,
+    clear_away,
+    install,
+    launch,
+    running,
+    send,
+    shut_down,
+    wait_for,
+)
 from storage.tables import Project
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -67,9 +77,11 @@ def pair(used_home: Path) -> Iterator[Pair]:
     pid = launch(primary, log=used_home / "primary.log", settings={"fsync": "off"})
     rules = primary.data / "pg_hba.conf"  # a private user has no name that the standby could be known by
     rules.write_text(rules.read_text().replace("peer map=home", "trust"))
+    assert wait_for(lambda: running(primary) == Postmaster(pid=pid, status="ready"), seconds=stretched(30))
     send(pid, signal.SIGHUP)
     source = f"host={primary.sockets} port={PORT} user={SUPERUSER}"
-    launch(standby, log=used_home / "standby.log", settings={"fsync": "off", "primary_conninfo": source})
+    follow = {"fsync": "off", "primary_conninfo": source, "wal_retrieve_retry_interval": "100ms"}
+    launch(standby, log=used_home / "standby.log", settings=follow)
     told = Pair(primary=primary, standby=standby, pid=pid)
     try:
         assert wait_for(lambda: _answers(told), seconds=stretched(30)), (
@@ -100,6 +112,7 @@ def test_writing_goes_on_at_the_standby_that_takes_over(pair: Pair) -> None:
         add(session, "before")
     assert wait_for(lambda: pair.ask_standby("SELECT count(*) FROM project") == 1, seconds=stretched(20))
     os.kill(pair.pid, signal.SIGKILL)
+    clear_away(pair.primary)  # its sessions too: what they had in hand is refused, and its sender tries again
 
     def write() -> bool:
         with database.session() as session:

@@ -2,12 +2,14 @@
 
 import gc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_workspace import LocalWorkspace
+from patience import stretched
 from running_bot import RunningBot, running_bot
 from sqlalchemy import event
 from sqlmodel import col, select
@@ -94,6 +96,18 @@ def test_a_run_is_found_by_its_words_and_by_code_told_after_its_start(bot: Runni
     with database.session() as session:
         assert held_by(session, [run_id], asked)[run_id] == frozenset(asked)
         assert session.exec(select(Run.recipe).where(col(Run.id) == run_id)).one()
+
+
+def test_a_run_is_made_findable_while_another_start_names_it_as_its_parent(bot: RunningBot) -> None:
+    run_id = row(bot, bot.start("named", config={"lr": 0.1})).id or 0
+    with bot.services.database.session() as session, ThreadPoolExecutor(1) as pool:
+        named = select(Run).where(Run.id == run_id).with_for_update(read=True, key_share=True)
+        session.exec(named).one()  # as the foreign key of a run that has it for a parent does
+        looking = pool.submit(jobs.tasks(bot.services)["find_similar"], run_id=run_id)
+        waited = wait([looking], timeout=stretched(10))
+        session.rollback()
+    assert waited.done == {looking}
+    looking.result()
 
 
 def test_what_a_ready_process_has_loaded_is_left_alone_by_the_collector_of_cycles() -> None:
