@@ -53,7 +53,7 @@ class Pair:
 
     def ask_standby(self, query: str) -> object:
         with psycopg.connect(conninfo(self.url(self.standby)), autocommit=True) as connection:
-            row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+            row = connection.execute(query).fetchone()
         return row[0] if row else None
 
 
