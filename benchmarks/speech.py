@@ -147,20 +147,24 @@ def measure_silence(directory: Path) -> None:
         print(f"| {name} | {len(sounds)} | {files[name]} | {invented[name]} |", flush=True)
 
 
+def _as_words(text: str) -> str:
+    """In lower case, with spaces for the signs that join a name."""
+    return re.sub(r"[\W_]+", " ", text.lower()).strip()
+
+
 def measure_bias(data: Path, directory: Path) -> None:
     """Words of a run that nobody said: how often biasing makes Whisper write them, and what it costs in word errors."""
     transcriber = SpeechTranscriber(recogniser("faster-whisper"))
     pairs = [*clips(data), *unrelated_clips(directory)][:50]
-    names = [
-        name.lower() for name in (*UNRELATED.words, *UNRELATED.metrics, *UNRELATED.runs, *UNRELATED.people)
-    ]
+    own = (*UNRELATED.words, *UNRELATED.metrics, *UNRELATED.runs, *UNRELATED.people, *UNRELATED.datasets)
+    names = [_as_words(name) for name in own]
     appeared, wrong = 0, [0, 0]
     for path, said in pairs:
         plain = transcriber.transcribe(path, language="en").text
         biased = transcriber.transcribe(path, language="en", context=UNRELATED).text
         wrong[0] += word_errors(said, plain)[0]
         wrong[1] += word_errors(said, biased)[0]
-        appeared += sum(name in biased.lower() and name not in said.lower() for name in names)
+        appeared += sum(name in _as_words(biased) and name not in _as_words(said) for name in names)
     print("| clips | unsaid words of the run | word errors without | with biasing |\n|---|---|---|---|")
     print(f"| {len(pairs)} | {appeared} | {wrong[0]} | {wrong[1]} |", flush=True)
 

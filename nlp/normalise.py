@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from nlp.number_words import words
+from nlp.number_words import SPLITS, words
 from nlp.spoken_names import NameReader
 from nlp.spoken_numbers import NumberReader
 from nlp.spoken_tokens import Token, tokens_of
 from nlp.torn import (
     is_clipped_and,
     is_glued_number,
+    is_glued_value,
     is_glued_word,
     is_range,
     is_stuck_decimal,
@@ -82,12 +83,18 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
             yield name.first, name.end, name.written
             index = name.end
             whole_until = index + _NEAR if name.written.lower() in counts else 0
+            own = name.written in context.params or name.written in context.metrics
             if is_stuck_decimal(tokens, index):
-                yield index, index + 2, f" 0.{tokens[index + 1].text.removeprefix('0.').replace('.', '')}"
+                yield index, index + 2, _stuck(tokens, index)
                 index += 2
-            elif is_glued_number(tokens, index) and name.written in (*context.params, *context.metrics):
+            elif own and is_glued_number(tokens, index):
                 yield index, index + 1, " "
                 index += 1
+            elif (value := numbers.at(index)) and is_glued_value(
+                tokens, index, value, counted=index < whole_until
+            ):
+                yield index, value.end, f" {value.written}"
+                index = value.end
         elif found := reference or repair:
             yield index, *found
             whole_until = found[0] + _NEAR if index < whole_until else 0
@@ -97,12 +104,20 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
             glued = " " if "e" in number.written and is_glued_word(tokens, number.end) else ""
             yield index, number.end, (number.written.replace(".", "") if split else number.written) + glued
             index = number.end
+        elif tokens[index].said in SPLITS and is_stuck_decimal(tokens, index + 1):  # "train.1, test.2"
+            yield index + 1, index + 3, _stuck(tokens, index + 1)
+            index += 3
         else:
             if is_range(tokens, index):
                 yield index, index + 1, " to "
             elif is_clipped_and(tokens, index):
                 yield index, index + 1, "and "
             index += 1
+
+
+def _stuck(tokens: Sequence[Token], index: int) -> str:
+    """A decimal stuck to a name, freed."""
+    return f" 0.{tokens[index + 1].text.removeprefix('0.').replace('.', '')}"
 
 
 def _is_whole(logged: object) -> bool:

@@ -75,6 +75,7 @@ AREAS = frozenset(
     words("conv kernel patch patche pixel image grid crop filter convolution window resolution input")
 )
 SMALL_QUANTITIES = frozenset(words("lr rate rates decay epsilon eps"))  # usually said as "three e minus four"
+SPLITS = frozenset(words("train val test eval dev top"))  # "validation accuracy" is not the run's `acc`
 PARTS = frozenset(words("half halves third thirds quarter quarters fifth fifths"))
 MODEL_FAMILIES = frozenset(
     words("llama mistral mixtral qwen gemma phi falcon pythia opt bloom yi olmo deepseek gpt vicuna alpaca")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from nlp.number_words import DIGITS, TEENS, TENS, words
+from nlp.number_words import DIGITS, SPLITS, TEENS, TENS, words
 from nlp.spoken_numbers import NumberReader
 from nlp.spoken_tokens import Token, tokens_of
 from nlp.values import Context
@@ -43,7 +43,6 @@ _EVERYDAY = frozenset(  # said of anything: "name" is no `model.name`
         "name type path mode size file id key dir root value version kind format tag url user host model data config task split"
     )
 )
-_SPLITS = frozenset(words("train val test eval dev top"))  # "validation accuracy" is not the run's `acc`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,16 +61,14 @@ class NameReader:
         self._own: dict[str, str] = {}
         for name in _own_names(context):
             self._own.setdefault(_key(tokens_of(name)), name)
+        nested: dict[str, list[str]] = {}
         for name in context.params:  # "learning rate" may mean the nested optimizer.lr, if it is the only one
-            last = re.split(r"[./]", name)[-1]
-            if last != name and last in _EVERYDAY:
-                continue
-            key = _key(tokens_of(last))
-            others = [
-                other for other in context.params if _key(tokens_of(re.split(r"[./]", other)[-1])) == key
-            ]
-            if len(others) == 1:
-                self._own.setdefault(key, name)
+            last = _last(name)
+            if last == name or last not in _EVERYDAY:
+                nested.setdefault(_key(tokens_of(last)), []).append(name)
+        for key, those in nested.items():
+            if len(those) == 1:
+                self._own.setdefault(key, those[0])
         self._own = {
             key: name for key, name in self._own.items() if len(key) > 1 and key not in _FUNCTION_WORDS
         }
@@ -80,11 +77,14 @@ class NameReader:
         self._letters = {
             letters: name
             for name in self._own.values()
-            for form in (name, re.split(r"[./]", name)[-1])
+            for form in (name, _last(name))
             if not form.isdigit()  # the number of `digits/1` alone, said "one", names no run
             for letters in _spellings(form)
             if not letters.isdigit()
         }
+        self._alike: dict[tuple[str, int], list[str]] = {}
+        for letters in self._letters:
+            self._alike.setdefault((re.sub(r"\D", "", letters), len(letters)), []).append(letters)
 
     def read(self, tokens: Sequence[Token]) -> Iterator[Name]:
         """The names of a text from left to right, the longest at each place."""
@@ -164,11 +164,8 @@ class NameReader:
         if len(letters) < shortest or said[0] in _FUNCTION_WORDS or said[-1] in _FUNCTION_WORDS:
             return None
         digits = re.sub(r"\D", "", letters)
-        near = [
-            own
-            for own in self._letters
-            if re.sub(r"\D", "", own) == digits and abs(len(own) - len(letters)) < 3
-        ]
+        lengths = range(len(letters) - 2, len(letters) + 3)
+        near = [own for length in lengths for own in self._alike.get((digits, length), ())]
         for best in difflib.get_close_matches(letters, near, n=1, cutoff=_NEARLY):
             changed = {word for word in said if word not in best}
             fewer = ("".join(said[:at] + said[at + 1 :]) for at in range(len(said)))  # "precision bf"
@@ -208,6 +205,11 @@ def _own_names(context: Context) -> Iterable[str]:
     return (name for group in groups for name in group if name.strip())
 
 
+def _last(name: str) -> str:
+    """The last part of a nested name."""
+    return re.split(r"[./]", name)[-1]
+
+
 def _spellings(name: str) -> Iterator[str]:
     """The letters of a name, as it is and with its short forms spelled out."""
     parts = re.findall(r"[a-z]+|[0-9]+", name.lower())
@@ -237,7 +239,7 @@ def _is_prose(tokens: Sequence[Token], first: int, end: int, key: str, written: 
             token.said == written.lower()
         ):  # only the case differs: "Loss" begins a sentence, "LR" and "Adamw" do not
             return token.text != written and written.islower() and len(written) > 3
-        return _short_forms().get(before, before) in _SPLITS
+        return _short_forms().get(before, before) in SPLITS
     if all(token.text.isalpha() and len(token.text) > 1 for token in window):
         last = "w" if window[-2].said == "double" else window[-1].said  # "adam double you"
         if window[0].said in _FUNCTION_WORDS or last in _FUNCTION_WORDS - {"up", "one", "two"}:
@@ -254,7 +256,7 @@ def _is_prose(tokens: Sequence[Token], first: int, end: int, key: str, written: 
             )
     elif window[0].said == "a" and key[0] == "a" and len(window[1].text) > 1 and window[1].said != "one":
         return True
-    return _short_forms().get(before, before) in _SPLITS and _short_forms().get(window[0].said) == key
+    return _short_forms().get(before, before) in SPLITS and _short_forms().get(window[0].said) == key
 
 
 def _key(tokens: Sequence[Token]) -> str:

@@ -4,7 +4,6 @@ Whisper writes some numbers as digits and others as words, often mixed, so every
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlp.number_words import (
@@ -22,19 +21,16 @@ from nlp.number_words import (
     NOT_BEFORE_POINT,
     OF_MODELS,
     OH,
-    ORDINALS,
     PARTS,
     PERCENT,
-    SMALL_QUANTITIES,
     TEENS,
     TENS,
     TIMES,
-    E,
     clock,
     is_size,
     reads_as_one,
 )
-from nlp.spoken_tokens import Token
+from nlp.spoken_powers import PowerReader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,12 +42,8 @@ class Number:
     written: str
 
 
-class NumberReader:
+class NumberReader(PowerReader):
     """Reads the number that begins at a token."""
-
-    def __init__(self, tokens: Sequence[Token], quantities: frozenset[str] = frozenset()) -> None:
-        self._tokens = tokens
-        self._quantities = quantities
 
     def at(self, first: int) -> Number | None:
         """The longest number beginning at the token; None where there is none, or the word is no number here."""
@@ -65,18 +57,6 @@ class NumberReader:
         """The same for words known to be part of a name: any digit word counts, there is no sign."""
         found = self._half_percent(first) or self._scaled(first)
         return Number(first=first, end=found[1], written=found[0]) if found else None
-
-    def _said(self, index: int) -> str:
-        return self._tokens[index].said if 0 <= index < len(self._tokens) else ""
-
-    def _touches(self, index: int) -> bool:
-        """No space between this token and the one before it."""
-        return 0 < index < len(self._tokens) and self._tokens[index - 1].end == self._tokens[index].start
-
-    def _past_hyphen(self, index: int) -> int:
-        """The word after a hyphen inside "twenty-eight"; otherwise the index itself."""
-        inside = self._said(index) == "-" and self._touches(index) and self._touches(index + 1)
-        return index + 1 if inside else index
 
     def _sign(self, index: int) -> tuple[str, int]:
         said, before = self._said(index), self._said(index - 1)
@@ -121,7 +101,7 @@ class NumberReader:
 
     def _scaled(self, index: int) -> tuple[str, int] | None:
         """An amount with its exponent, fraction, percent sign, or suffix."""
-        found = self._amount(index)
+        found = self._amount(index) or self._homophone(index)
         if found is None:
             return None
         written, end = self._power(index, *(self._exponent(*found) or self._fraction(*found)))
@@ -158,100 +138,6 @@ class NumberReader:
         if other and (other[0] == written or self._said(other[1]).rstrip("s") in AREAS):
             return f"{written}x{other[0]}", other[1]
         return None
-
-    def _exponent(self, written: str, end: int) -> tuple[str, int] | None:
-        """ "e minus four", "E-4", "times ten to the minus four"."""
-        times = self._said(end) in ("times", "x", "×")
-        if times and self._said(end + 1) in ("ten", "10"):
-            raised = self._raised(end + 2, of_ten=True)
-            return (f"{written}e{raised[0]}", raised[1]) if raised else None
-        to_the = not MINUS.isdisjoint(self._said(index) for index in range(end + 2, end + 5))
-        at = end + (times and to_the and self._said(end + 1) == "e")  # "five times e minus five"
-        if (
-            self._said(at) in (",", "-", ".")
-            and self._said(at + 1) in ("e", "he")
-            and self._said(at + 2) in MINUS
-        ):
-            at += 1
-        letter = self._said(at)
-        if letter not in E:
-            return self._lost_e(written, end)
-        after = at + 1
-        if letter == "e" and self._said(after) == "to":
-            after += 1 + (self._said(after + 1) == "the")
-        if self._said(after) in MINUS:
-            whole = self._touches(at) and (self._said(after).isalpha() or self._touches(after))
-            tight = letter in ("e", "he", "ee") or (whole and letter != "i") or self._is_small(end)
-            power = self._small(after + 1, homophones=True) if tight else None
-            if power and not self._goes_on(power[1]):
-                return f"{written}e-{power[0]}", power[1]
-            return None
-        power = self._small(after) if letter == "e" and after == at + 1 else None
-        return (f"{written}e{power[0]}", power[1]) if power else None
-
-    def _goes_on(self, end: int) -> bool:
-        """The "B" of "3B-7B", but not the "now" of "3e-5now"."""
-        return self._touches(end) and self._said(end).isalpha() and len(self._said(end)) < 3
-
-    def _lost_e(self, written: str, end: int) -> tuple[str, int] | None:
-        """ "eighty minus six" after a learning rate was "eight e minus six"."""
-        power = self._said(end + 1)
-        if self._said(end) not in MINUS or power not in "3456789" or not self._is_small(end):
-            return None
-        hyphen = self._said(end) == "-" and self._touches(end) and self._touches(end + 1)
-        joined = hyphen or self._said(end) == "minus"
-        if (len(written) == 2 and written[1] == "0") or (joined and written in "123456789"):  # "80-6", "1-3"
-            return f"{written[0]}e-{power}", end + 2
-        return None
-
-    def _is_small(self, end: int) -> bool:
-        """A learning rate or its like was named shortly before."""
-        return not SMALL_QUANTITIES.isdisjoint(self._said(index) for index in range(end - 12, end))
-
-    def _power(self, first: int, written: str, end: int) -> tuple[str, int]:
-        """ "two to the fifteen", "ten to the minus four"."""
-        if written not in ("2", "10") or self._said(first - 1) in ("from", "between"):
-            return written, end
-        raised = self._raised(end)
-        if raised is None:
-            return written, end
-        return (f"1e{raised[0]}" if written == "10" else f"2^{raised[0]}"), raised[1]
-
-    def _raised(self, index: int, *, of_ten: bool = False) -> tuple[str, int] | None:
-        """ "to the minus four", "to the power of four", "to the fifteenth", "^4", "(times ten) to minus four"."""
-        if self._said(index) == "^" or (
-            of_ten and self._said(index) == "to" and self._said(index + 1) in MINUS
-        ):
-            index += 1
-        elif (self._said(index), self._said(index + 1)) == ("to", "the"):
-            index += 2
-        else:
-            return None
-        if self._said(index) == "power":
-            index += 1 + (self._said(index + 1) == "of")
-        sign = "-" if self._said(index) in MINUS else ""
-        power = self._small(index + bool(sign), homophones=bool(sign))
-        if power is None:
-            return None
-        end = power[1]
-        end += self._said(end) in ("th", "st", "nd", "rd") and self._touches(end)
-        return f"{sign}{power[0]}", end + (self._said(end) == "power")
-
-    def _small(self, index: int, *, homophones: bool = False) -> tuple[str, int] | None:
-        """A whole exponent of one or two digits."""
-        said = self._said(index)
-        if said in ("oh", "zero", "0") and (
-            self._said(index + 1) in DIGITS or self._said(index + 1).isdigit()
-        ):
-            return self._small(index + 1)
-        if homophones and said in EXPONENTS:
-            return EXPONENTS[said], index + 1
-        if said in ORDINALS:
-            return ORDINALS[said], index + 1
-        if said.isdigit():
-            return (said.lstrip("0") or "0", index + 1) if len(said) < 3 else None
-        found = self._below_hundred(index)
-        return (str(found[0]), found[1]) if found else None
 
     def _fraction(self, written: str, end: int) -> tuple[str, int]:
         """ "and a half"."""
@@ -292,6 +178,12 @@ class NumberReader:
                 if self._said(end) == "thousand":
                     written, end = f"{float(written) * 1000:.0f}", end + 1
         return written, end
+
+    def _homophone(self, index: int) -> tuple[str, int] | None:
+        """ "A learning rate for e minus three" was "four e minus three"."""
+        heard = EXPONENTS.get(self._said(index))
+        small = self._said(index + 1) == "e" and self._said(index + 2) in MINUS and self._is_small(index)
+        return (heard, index + 1) if heard and small else None
 
     def _split_decimals(self, index: int) -> tuple[str, int] | None:
         """ "Zero point zero three", heard as "0.0.3"."""
@@ -381,16 +273,6 @@ class NumberReader:
         if pair and (0 < value < 10 <= pair[0] or (10 <= value < 100 and reads_as_one(value, pair[0]))):
             return value * 100 + pair[0], pair[1]
         return value, end
-
-    def _below_hundred(self, index: int) -> tuple[int, int] | None:
-        said = self._said(index)
-        if said in TENS:
-            at = self._past_hyphen(index + 1)
-            unit = int(DIGITS.get(self._said(at), "0"))
-            return (TENS[said] + unit, at + 1) if unit else (TENS[said], index + 1)
-        if said in TEENS:
-            return TEENS[said], index + 1
-        return (int(DIGITS[said]), index + 1) if said in DIGITS else None
 
 
 def _is_amount(said: str) -> bool:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from nlp.number_words import SIZED, is_size
+from nlp.spoken_numbers import Number
 from nlp.spoken_tokens import Token
 from nlp.values import Context
 
@@ -13,22 +15,22 @@ _ROUND_A_SIZE = 4  # tokens before it, one after it
 
 
 def torn_size(tokens: Sequence[Token], index: int, *, counted: bool) -> tuple[int, str] | None:
-    """ "1 28", "10 24", "5 1 2" where a size is spoken of, or after a param of the run that is `counted`."""
+    """ "1 28", "10 24", "5 1 2", "250-6" where a size is spoken of, or after a param of the run that is `counted`."""
     for count in (3, 2):
-        parts = [token.text for token in tokens[index : index + count]]
-        digits = "".join(parts)
-        apart = all(
-            tokens[at].start == tokens[at - 1].end + 1
-            for at in range(index + 1, min(index + count, len(tokens)))
-        )
-        shape = r"[1-9] \d \d" if count == 3 else r"[1-9]\d? [1-9]\d"
-        if apart and re.fullmatch(shape, " ".join(parts)) and is_size(int(digits)):
-            end = index + count
-            around = {
-                token.said
-                for token in (*tokens[max(0, index - _ROUND_A_SIZE) : index], *tokens[end : end + 1])
-            }
-            return (end, digits) if counted or not SIZED.isdisjoint(around) else None
+        part = tokens[index : index + count]
+        if len(part) < count:
+            continue
+        heard = "".join(" " * (token.start - before.end) + token.text for before, token in pairwise(part))
+        heard, end = part[0].text + heard, index + count
+        if re.fullmatch(r"[1-9] \d \d|[1-9]\d? [1-9]\d", heard):
+            value = int(heard.replace(" ", ""))
+        elif re.fullmatch(r"[1-9]\d?0-[1-9]", heard):
+            value = sum(int(number) for number in heard.split("-"))
+        else:
+            continue
+        around = (*tokens[max(0, index - _ROUND_A_SIZE) : index], *tokens[end : end + 1])
+        sized = counted or any(token.said in SIZED for token in around)
+        return (end, str(value)) if sized and is_size(value) else None
     return None
 
 
@@ -47,7 +49,7 @@ def numbered_name(tokens: Sequence[Token], index: int, context: Context) -> tupl
 
 
 def is_stuck_decimal(tokens: Sequence[Token], index: int) -> bool:
-    """The ".2" of "label smoothing.2", and ".1.5" for "point one five"."""
+    """The ".2" of "label smoothing.2", the ".1" of "train.1", and ".1.5" for "point one five"."""
     if index + 1 >= len(tokens) or tokens[index].text != "." or not tokens[index + 1].text[0].isdigit():
         return False
     return _touch(tokens, index) and _touch(tokens, index + 1)
@@ -58,6 +60,15 @@ def is_glued_number(tokens: Sequence[Token], index: int) -> bool:
     if index + 1 >= len(tokens) or tokens[index].text != "-" or not tokens[index + 1].text[0].isdigit():
         return False
     return _touch(tokens, index) and _touch(tokens, index + 1)
+
+
+def is_glued_value(tokens: Sequence[Token], index: int, value: Number, *, counted: bool) -> bool:
+    """The "2.03" of "rmse2.03", the "15" of "freq_mask15" where that is `counted`, but not the "50" of "mAP50"."""
+    if index >= len(tokens) or not tokens[index].text[0].isdigit() or not _touch(tokens, index):
+        return False
+    after = value.end + (value.end < len(tokens) and tokens[value.end].text in ".,;:!?")
+    alone = after >= len(tokens) or not _touch(tokens, after)
+    return "." in value.written or "e" in value.written or (counted and alone and len(value.written) > 1)
 
 
 def is_glued_word(tokens: Sequence[Token], index: int) -> bool:

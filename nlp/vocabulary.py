@@ -1,16 +1,21 @@
-"""Tells Whisper the run's own words, within what its prompt can hold."""
+"""Tells Whisper the run's own words as people say them, within what its prompt can hold."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, zip_longest
 
 from nlp.values import Context
 
 PROMPT_TOKENS = 200  # Whisper keeps 223 tokens of prompt and silently drops the *first* ones beyond that
+_JOINTS = re.compile(r"[\s_/.-]+")
 _LONGEST = 40  # characters: longer values are paths and sentences
 
 
 def prompt_for(context: Context | None, count_tokens: Callable[[str], int]) -> str | None:
-    """A prompt naming the words of the context; None without any."""
+    """A prompt naming the words of the context; None without any.
+
+    Names are given as words: with "val_loss" there Whisper writes all it hears so, "val.0.3" and "rmse2.03".
+    """
     if context is None:
         return None
     chosen: list[str] = []
@@ -38,4 +43,5 @@ def _words(context: Context) -> Iterator[str]:
         context.runs,
     )
     in_turn = chain.from_iterable(zip_longest(*kinds))
-    return (word.strip() for word in in_turn if word is not None and word.strip())
+    spoken = (_JOINTS.sub(" ", word).strip() for word in in_turn if word is not None)
+    return (word for word in spoken if word)

@@ -200,3 +200,10 @@ def test_the_last_part_of_a_nested_name_that_is_said_of_anything_stays() -> None
 def test_a_param_that_repeats_a_longer_one_is_not_swallowed() -> None:
     own = Context(params={"precision": "bf16-mixed", "num_heads": 8})
     assert normalise("precision bf 16, and num kv heads 4", own).text == "precision bf16, and num kv heads 4"
+
+
+def test_thousands_of_names_are_read_in_no_time() -> None:
+    """Each name is looked at once: with the square of them this took minutes."""
+    params = {f"model.layers.{index}.width": index for index in range(4_000)} | {"optimizer.lr": 1e-3}
+    said = "I lowered the learning rate from three e minus four to one e minus four. " * 4
+    assert normalise(said, Context(params=params)).text.count("optimizer.lr from 3e-4 to 1e-4") == 4

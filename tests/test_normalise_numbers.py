@@ -141,6 +141,8 @@ def test_a_lost_e_is_restored_only_for_small_quantities() -> None:
     assert normalise("The weight decay was 2.5 v-4.").text == "The weight decay was 2.5e-4."
     assert normalise("The budget was 80 minus 6.").text == "The budget was 80 minus 6."
     assert normalise("See pages 1-3 of version 2.5 v-4.").text == "See pages 1-3 of version 2.5 v-4."
+    assert normalise("The learning rate for E-3 diverges.").text == "The learning rate 4e-3 diverges."
+    assert normalise("The code for E-3 diverges.").text == "The code for E-3 diverges."
     assert normalise("The root is 2.5i-4.").text == "The root is 2.5i-4."
 
 
@@ -203,6 +205,8 @@ def test_a_number_that_whisper_cut_in_two_is_one_again(heard: str, written: str)
         ("batch size 10 24", "batch_size 1024"),
         ("a context of 20 48 tokens", "a context of 2048 tokens"),
         ("we have 3 84 channels", "we have 384 channels"),
+        ("batch size, 250-6, was too much", "batch_size, 256, was too much"),
+        ("it took 250-6 of them", "it took 250-6 of them"),
         ("batch size 1 29", "batch_size 1 29"),  # nobody chooses it
         ("batch size 8, 64 steps", "batch_size 8, 64 steps"),
         ("it took 1 28 and then 2 56", "it took 1 28 and then 2 56"),
@@ -223,13 +227,19 @@ def test_a_size_said_in_two_parts_is_one_number(heard: str, written: str) -> Non
         ("an lr of 3d-5now", "an lr of 3e-5 now"),
         ("from 3B-7B", "from 3B-7B"),
         ("lr from 3e-4-1e-4", "lr from 3e-4 to 1e-4"),
+        ("the val_loss1.63, please", "the val_loss 1.63, please"),
+        ("an lr1e-3", "an lr 1e-3"),
+        ("a mask15, or mask15.log", "a mask 15, or mask15.log"),
+        ("a gamma2, an mAP50", "a gamma2, an mAP50"),
+        ("train.1, test 2.4", "train 0.1, test 2.4"),
+        ("section.1, please", "section.1, please"),
         ("from 91.4%-92.1%", "from 91.4% to 92.1%"),
         ("between 0.94-0.95", "between 0.94 to 0.95"),
         ("pages 0.94-0.95", "pages 0.94-0.95"),
     ],
 )
 def test_what_whisper_glued_together_is_parted(heard: str, written: str) -> None:
-    own = Context(params={"lr": 0.1, "gamma": 0.9}, metrics={"val_loss": 0.3})
+    own = Context(params={"lr": 0.1, "gamma": 0.9, "mask": 8}, metrics={"val_loss": 0.3, "mAP": 0.4})
     assert normalise(heard, own).text == written
 
 

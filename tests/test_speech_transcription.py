@@ -92,7 +92,7 @@ def test_the_runs_words_reach_the_engine(tmp_path: Path) -> None:
     SpeechTranscriber(recogniser).transcribe(memo(tmp_path), context=Context(metrics={"val_acc": 0.9}))
     prompt = recogniser.asked[0][2]
     assert prompt is not None
-    assert "val_acc" in prompt
+    assert "val acc" in prompt
 
 
 def test_silence_never_reaches_the_engine(tmp_path: Path) -> None:

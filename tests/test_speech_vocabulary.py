@@ -19,7 +19,7 @@ def test_each_word_is_named_once() -> None:
     )
     prompt = prompt_for(context, count_words)
     assert prompt is not None
-    assert all(prompt.count(word) == 1 for word in ("lr", "dropout", "val_acc", "Priya"))
+    assert all(prompt.count(word) == 1 for word in ("lr", "dropout", "val acc", "Priya"))
 
 
 def test_a_prompt_never_outgrows_whispers_limit() -> None:
@@ -37,7 +37,7 @@ def test_many_params_leave_room_for_metrics_and_people() -> None:
     )
     prompt = prompt_for(context, count_words)
     assert prompt is not None
-    assert "val_acc" in prompt
+    assert "val acc" in prompt
     assert "Priya" in prompt
 
 
