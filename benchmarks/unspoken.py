@@ -61,7 +61,7 @@ def unrelated_clips(directory: Path) -> list[tuple[Path, str]]:
     """Everyday sentences in the voices of this machine."""
     directory.mkdir(parents=True, exist_ok=True)
     found = []
-    for index, speak in enumerate([*voices().values()] * 4):
+    for index, speak in enumerate([*voices().values()] * 6):
         path, text = directory / f"talk{index:02}.wav", _TALK[(index * 5) % len(_TALK)]
         if not path.exists():
             speak(text, path, 0.95 + 0.05 * (index % 3))

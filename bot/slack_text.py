@@ -57,7 +57,10 @@ def links(text: str) -> list[tuple[str, str | None]]:
     return [(unescape(url), label or None) for url, label in _URL.findall(text)]
 
 
-AUDIO_ENDINGS = (".m4a", ".mp3", ".wav", ".ogg", ".oga", ".opus", ".webm", ".flac", ".aac")
+AUDIO_ENDINGS = (  # of sound and film: Slack's mimetype may be empty
+    *(".m4a", ".mp3", ".wav", ".ogg", ".oga", ".opus", ".webm", ".flac", ".aac", ".aiff", ".caf", ".amr"),
+    *(".mp4", ".m4v", ".mov", ".mkv"),
+)
 
 
 def is_memo(file: Mapping[str, object]) -> bool:

@@ -7,6 +7,7 @@ from itertools import chain, zip_longest
 from nlp.values import Context
 
 PROMPT_TOKENS = 200  # Whisper keeps 223 tokens of prompt and silently drops the *first* ones beyond that
+_STYLE = "Learning rate 3e-4, 82.5%, loss 0.31."  # numbers are then written so; said where nobody spoke: never (measured)
 _JOINTS = re.compile(r"[\s_/.-]+")
 _LONGEST = 40  # characters: longer values are paths and sentences
 
@@ -27,7 +28,7 @@ def prompt_for(context: Context | None, count_tokens: Callable[[str], int]) -> s
 
 
 def _sentence(words: Sequence[str]) -> str:
-    return f"Glossary: {', '.join(words)}."
+    return f"{_STYLE} Glossary: {', '.join(words)}."
 
 
 def _words(context: Context) -> Iterator[str]:

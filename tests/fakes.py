@@ -2,13 +2,15 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from memory_of_a_team import WordEmbedder
 
 from bot.settings import Settings
 from bot.wiring import Models
+from nlp.audio import Samples
+from nlp.silence import Phrase
 from nlp.values import (
     AudioError,
     Context,
@@ -78,6 +80,34 @@ class FakeTranscriber:
             engine="fake",
             model="fake",
         )
+
+
+class ParrotRecogniser:
+    """Hears the same in every passage and remembers how it was asked."""
+
+    engine = "parrot"
+    model = "grey"
+    passages_at_once = 2
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+        self.asked: list[tuple[int, str, str | None]] = []
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def language(self, samples: Samples) -> str:
+        return "de"
+
+    def recognise(
+        self, passages: Sequence[Samples], *, language: str, prompt: str | None
+    ) -> list[list[Phrase]]:
+        self.asked.append((len(passages), language, prompt))
+        words = tuple(
+            Word(text=piece, start=index, end=index + 0.5, probability=0.9)
+            for index, piece in enumerate(self.pieces)
+        )
+        return [[Phrase(words=words)] for _ in passages]
 
 
 class FakeExtractor:

@@ -76,3 +76,18 @@ def write_silent_film(path: Path) -> Path:
             container.mux(stream.encode(black))
         container.mux(stream.encode(None))
     return path
+
+
+def two_hours(path: Path) -> Path:
+    """Two hours of noise in a format whose header says no length: a minute, 120 times."""
+    minute = write(path, noise(60.0), "libmp3lame").read_bytes()
+    path.write_bytes(minute * 120)
+    return path
+
+
+def claiming(seconds: int, clip: Path) -> bytes:
+    """A FLAC file whose header says that it lasts so long."""
+    content = bytearray(clip.read_bytes())
+    samples = (seconds * RATE).to_bytes(5, "big")  # the last 36 bits of these 40
+    content[21:26] = bytes([content[21] & 0xF0 | samples[0] & 0x0F]) + samples[1:]
+    return bytes(content)

@@ -1,48 +1,19 @@
 """A memo becomes words with times, by either engine."""
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import ctranslate2  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import sounds
+from fakes import ParrotRecogniser
 
-from nlp.audio import Samples, decode
+from nlp.audio import decode
 from nlp.loader import ENGINES, load_transcriber
 from nlp.normalise import normalise
-from nlp.silence import Phrase
 from nlp.transcription import SpeechTranscriber
-from nlp.values import AudioError, Context, Transcriber, Word
-
-
-class ParrotRecogniser:
-    """Hears the same in every passage and remembers how it was asked."""
-
-    engine = "parrot"
-    model = "grey"
-    passages_at_once = 2
-
-    def __init__(self, *pieces: str) -> None:
-        self.pieces = pieces
-        self.asked: list[tuple[int, str, str | None]] = []
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    def language(self, samples: Samples) -> str:
-        return "de"
-
-    def recognise(
-        self, passages: Sequence[Samples], *, language: str, prompt: str | None
-    ) -> list[list[Phrase]]:
-        self.asked.append((len(passages), language, prompt))
-        words = tuple(
-            Word(text=piece, start=index, end=index + 0.5, probability=0.9)
-            for index, piece in enumerate(self.pieces)
-        )
-        return [[Phrase(words=words)] for _ in passages]
+from nlp.values import AudioError, Context, Transcriber
 
 
 def memo(path: Path, *, times: int = 1, before: float = 0.0) -> Path:
