@@ -233,7 +233,7 @@ def silent_runs(
 
 def about_runs(asked: Question) -> bool:
     """Whether the question puts a condition that only a run can meet."""
-    of_run = asked.states or asked.tags or asked.domains or asked.datasets or asked.versions
+    of_run = asked.states or asked.tags or asked.groups or asked.domains or asked.datasets or asked.versions
     return bool(of_run or asked.verdict or asked.params or asked.metrics)
 
 

@@ -42,6 +42,7 @@ class Question:
     until: datetime | None = None
     states: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class Question:
     def narrowed(self) -> bool:
         """Whether any condition leaves something out."""
         return bool(
-            self.people or self.project_ids or self.since or self.until or self.states or self.tags
+            self.people or self.project_ids or self.since or self.until or self.states or self.tags or self.groups
             or self.domains or self.datasets or self.versions or self.verdict or self.params or self.metrics
         )  # fmt: skip
 
@@ -169,6 +170,8 @@ def _filtered(question: Question, told: Filter, known: Known, now: datetime) -> 
             said = "by you" if name == "me" else f"by {name}"
         case "state":
             question, said = replace(question, states=(str(value),)), f"{value} runs"
+        case "group":
+            question, said = replace(question, groups=(str(value),)), f"of the group {value}"
         case "domain":
             question, said = replace(question, domains=(str(value),)), f"in the domain {value}"
         case _:

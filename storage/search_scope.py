@@ -39,6 +39,7 @@ class Scope:
     until: datetime | None = None
     states: Sequence[str] = ()
     tags: Sequence[str] = ()
+    groups: Sequence[str] = ()  # sweeps
     domains: Sequence[str] = ()
     datasets: Sequence[str] = ()  # names of data that the run read
     versions: Sequence[str] = ()  # how a commit or a fingerprint of data begins, in lower case
@@ -50,7 +51,7 @@ class Scope:
 def narrowed(scope: Scope) -> bool:
     """Whether the question puts a condition."""
     return bool(
-        scope.people or scope.since or scope.until or scope.states or scope.tags or scope.domains or scope.datasets
+        scope.people or scope.since or scope.until or scope.states or scope.tags or scope.groups or scope.domains or scope.datasets
         or scope.versions or scope.verdict or scope.params or scope.metrics
     )  # fmt: skip
 
@@ -103,6 +104,8 @@ def run_conditions(scope: Scope) -> list[ColumnElement[bool]]:
         found.append(col(Run.state).in_(scope.states))
     for name in scope.tags:
         found.append(_has(Tag, col(Tag.name) == name))
+    if scope.groups:
+        found.append(col(Run.group).in_(scope.groups))
     found += [domain_is(domain) for domain in scope.domains]
     for name in scope.datasets:
         found.append(read_data(func.lower(col(DatasetVersion.name)) == name.lower()))

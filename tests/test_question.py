@@ -194,10 +194,11 @@ def test_how_one_asks_for_files_and_branches_is_no_topic(text: str, topic: str) 
 def test_the_commands_filters_are_conditions() -> None:
     known = Known(people={"ana": 1, "<@u0ben>": 4}, projects={"vision": 2}, asker_id=9)
     read = read_question(
-        "who tried label smoothing project:vision by:@ana since:28d until:2026-11-20 state:failed domain:speech?",
+        "who tried label smoothing project:vision by:@ana since:28d until:2026-11-20 state:failed domain:speech group:lrs?",
         known, now=NOW,
     )  # fmt: skip
     assert read.topic == "who tried label smoothing"
+    assert read.groups == ("lrs",)
     assert (read.project_ids, read.people, read.states, read.domains) == (
         (2,),
         (1,),

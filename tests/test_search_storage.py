@@ -114,6 +114,13 @@ def test_conditions_on_people_time_and_runs(session: Session, team: Team) -> Non
     assert ids(metrics=[Bound(names=["val_acc"], least=0.8)]) == {one.id}
 
 
+def test_a_sweep_is_a_condition(session: Session, team: Team) -> None:
+    project = team.project("vision")
+    inside = team.note(project, None, "dropout", team.run(project, group="lrs"))
+    team.note(project, None, "dropout", team.run(project, group="others"))
+    assert found(session, "dropout", Scope(private_runs=True, groups=["lrs"])) == [inside.id]
+
+
 def test_a_condition_is_never_met_by_a_run_out_of_sight(session: Session, team: Team) -> None:
     seen, unseen = team.project("seen"), team.project("unseen")
     note = team.note(seen, None, "dropout", team.run(unseen, params={"lr": 3e-4}, name="secret-otter"))
