@@ -81,7 +81,8 @@ def headline(answer: Answer) -> str:
         told_by += f", on {runs}" if shown else ""
     else:
         told_by = f"{runs} {'matches' if len(shown) == 1 else 'match'} this"
-    return told_by + _ended(answer, shown) + said(answer, people)
+    # How a run ended that nobody is known to have tried it in says nothing to who asks that.
+    return told_by + ("" if answer.trying else _ended(answer, shown)) + said(answer, people)
 
 
 def _tried(answer: Answer) -> str:

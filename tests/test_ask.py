@@ -56,16 +56,18 @@ def test_people_and_runs_are_counted_and_outcomes_come_from_logged_metrics(
     base = team.run(project, ana, metrics={"val_acc": 0.90})
     up = team.run(project, ana, metrics={"val_acc": 0.93}, parent_id=base.id)
     down = team.run(project, ben, metrics={"val_acc": 0.80}, parent_id=base.id)
-    team.note(project, ana, "Label smoothing 0.1 helped a little.", up)
-    team.note(project, ben, "Label smoothing of 0.3 is far too strong.", down)
+    for author, run, words in (
+        (ana, up, "Label smoothing 0.1 helped a little."),
+        (ben, down, "Label smoothing of 0.3 is far too strong."),
+    ):
+        note = team.note(project, author, words, run)
+        session.add(RationaleItem(note_id=note.id or 0, role="outcome", text=words, start=0, end=len(words),
+                                  confidence=0.9))  # fmt: skip
     session.add(Verdict(run_id=up.id or 0, person_id=ana.id or 0, choice="keep", at=NOW))
     session.flush()
     found = answer(session, "who has tried label smoothing?")
     message = answer_message(found)
-    assert (
-        message.text
-        == "Notes by ana and ben mention label smoothing, on 2 runs: 1 got better, 1 worse; ana kept one"
-    )
+    assert message.text == "ana and ben tried label smoothing in 2 runs: 1 got better, 1 worse; ana kept one"
     assert "Label smoothing of 0.3 is far too strong." in shown(message)
     assert "kept by ana" in shown(message)
 

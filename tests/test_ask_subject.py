@@ -47,6 +47,21 @@ def test_a_run_that_took_it_out_did_not_try_it(session: Session, team: Team) -> 
     )
 
 
+def test_how_a_run_ended_that_only_meant_to_try_it_is_no_answer(session: Session, team: Team) -> None:
+    project, ana = team.project("vision"), team.person("ana")
+    team.filler(project, ana)
+    base = team.run(project, ana, metrics={"val_acc": 0.9})
+    better = team.run(project, ana, metrics={"val_acc": 0.95}, parent_id=base.id)
+    says(session, team.note(project, ana, "Next, I will try label smoothing.", better), "Next, I will try label smoothing.",
+         role="next_step")  # fmt: skip
+    assert answer_message(answer(session, "who has tried label smoothing?")).text == (
+        "Notes by ana mention label smoothing, on 1 run"
+    )
+    assert answer_message(answer(session, "what about label smoothing?")).text == (
+        "Notes by ana mention label smoothing, on 1 run: 1 got better"
+    )
+
+
 def test_what_is_only_compared_with_was_not_tried(session: Session, team: Team) -> None:
     project, ana = team.project("vision"), team.person("ana")
     team.filler(project, ana)
