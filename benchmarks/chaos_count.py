@@ -124,9 +124,13 @@ def _keyed(workspace: LocalWorkspace) -> Iterator[tuple[str, Json]]:
         for parent in workspace.messages(channel, user="U0ANA") if channel != SECRET else ():
             thread = workspace.thread(channel, str(parent["ts"])) if parent.get("reply_count") else [parent]
             for message in thread:
-                key = ((message.get("metadata") or {}).get("event_payload") or {}).get("key")
-                if key:
-                    yield str(key), {**message, "channel": channel}
+                if key := key_of(message):
+                    yield key, {**message, "channel": channel}
+
+
+def key_of(message: Json) -> str:
+    """The business key of a message of the bot; nothing of others'."""
+    return str(((message.get("metadata") or {}).get("event_payload") or {}).get("key") or "")
 
 
 def _messages(session: Session, workspace: LocalWorkspace) -> tuple[int, list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 from local_workspace import BEN, ROOT, RUNS, VISION, LocalWorkspace, SlackSaid
 from running_bot import shown
 
-from benchmarks.chaos_count import Told
+from benchmarks.chaos_count import Told, key_of
 
 Json = dict[str, Any]
 LIFE_SECONDS = 40  # of a run
@@ -126,8 +126,9 @@ class People(threading.Thread):
             (channel, one)
             for channel in (RUNS, VISION)
             for one in self._workspace.messages(channel)
-            # A digest is of many runs: what is said under it is nobody's note.
-            if one.get("bot_id") and any(run in shown(one) for run in list(self._told.runs))
+            # A digest is of many runs, and may name one: what is said under it is nobody's note.
+            if one.get("bot_id") and not key_of(one).startswith("digest:")
+            if any(run in shown(one) for run in list(self._told.runs))
         ]
         if not parents:
             return

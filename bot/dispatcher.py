@@ -110,6 +110,8 @@ class Dispatcher:
             row = session.get(Outbox, row_id, with_for_update=True)
             if row is None or row.state not in ("waiting", "sending"):
                 return False
+            if row.not_before is not None and row.not_before > now:
+                return False  # another leads too, for a moment after PostgreSQL was away, and has taken it in hand
             doubtful = row.state == "sending" and row.method == "chat.postMessage"
             try:
                 body = self._resolve(session, row, now)

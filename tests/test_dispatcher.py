@@ -1,11 +1,14 @@
 """What the outbox holds reaches Slack once and in order, whatever Slack, the network or the bot's process do."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from local_workspace import ANA, RUNS, VISION, Json, LocalWorkspace
+from patience import stretched
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from bot import outbox
@@ -14,6 +17,7 @@ from bot.errors import SlackBusy
 from bot.messenger import SlackMessenger
 from bot.values import Message
 from storage.database import Database
+from storage.embedded_process import wait_for
 from storage.memory import Outbox
 
 
@@ -105,6 +109,25 @@ def test_every_message_arrives_once_and_in_order(sender: Sender, faults: Sequenc
     sender.post("one", "two", "three")
     sender.send()
     assert sender.said() == ["one", "two", "three"]
+
+
+def test_what_another_has_just_taken_in_hand_is_left_to_it(sender: Sender) -> None:
+    """After PostgreSQL was away two may lead for a moment: the row is chosen before the other's claim is there to be seen."""
+    sender.post("one")
+    with ThreadPoolExecutor(1) as pool:
+        with sender.database.session() as other:
+            row = other.exec(select(Outbox).where(Outbox.key == sender.key("one")).with_for_update()).one()
+            second = pool.submit(sender.dispatcher.send_due, sender.now)
+            with sender.database.session() as looking:
+                blocked = text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                )
+                assert wait_for(lambda: bool(looking.execute(blocked).scalar()), seconds=stretched(30))
+            row.state, row.not_before, row.sent_at = "sending", sender.now + timedelta(seconds=20), sender.now
+        second.result()
+    assert sender.said() == []
+    sender.send()
+    assert sender.said() == ["one"]
 
 
 def test_the_same_thing_is_never_told_twice(sender: Sender) -> None:
