@@ -57,6 +57,8 @@ def dump(url: str, target: Path) -> None:
         "d",
         "-j",
         str(JOBS),
+        "-Z",
+        "1",  # of points and vectors 7 % more bytes than by its default, in a fifth of the time
         "-f",
         target,
     ]
