@@ -56,15 +56,17 @@ def clips(data: Path) -> list[tuple[Path, str]]:
 
 
 def measure_errors(data: Path) -> None:
-    """Both engines on the same weights, settings and passages."""
+    """Both engines on the same weights, settings and passages; and how far they are from each other."""
     print("| engine | word errors | words | rate |\n|---|---|---|---|")
+    heard: dict[str, list[str]] = {}
     for engine in ENGINES:
         transcriber = SpeechTranscriber(recogniser(engine))
-        pairs = [
-            word_errors(said, transcriber.transcribe(path, language="en").text) for path, said in clips(data)
-        ]
+        heard[engine] = [transcriber.transcribe(path, language="en").text for path, _ in clips(data)]
+        pairs = [word_errors(said, text) for (_, said), text in zip(clips(data), heard[engine], strict=True)]
         wrong, words = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
         print(f"| {engine} | {wrong} | {words} | {wrong / words:.1%} |", flush=True)
+    apart = [word_errors(theirs, ours)[0] for ours, theirs in zip(*heard.values(), strict=True)]
+    print(f"\n{sum(apart)} words differ between the two, in {sum(map(bool, apart))} of {len(apart)} clips")
 
 
 def measure_speed(data: Path) -> None:

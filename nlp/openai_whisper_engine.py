@@ -36,7 +36,7 @@ class OpenAIWhisper:
         self._on_gpu = torch.cuda.is_available()
         if not self._on_gpu:
             torch.set_num_threads(threads)
-        loaded = _from_ctranslate2(path) if path.is_dir() else whisper.load_model(str(path), device="cpu")
+        loaded = network(path) if path.is_dir() else whisper.load_model(str(path), device="cpu")
         self._whisper = loaded.to("cuda" if self._on_gpu else "cpu")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # the library leaves its vocabulary file open
@@ -94,7 +94,7 @@ def plain_words(text: str) -> list[str]:
     return str(EnglishTextNormalizer()(text)).split()
 
 
-def _from_ctranslate2(directory: Path) -> Whisper:
+def network(directory: Path) -> Whisper:
     """OpenAI's network with the weights of a CTranslate2 model."""
     weights = dict(_variables((directory / "model.bin").read_bytes()))
     if any(array.dtype == np.int8 and array.ndim > 1 for array in weights.values()):
@@ -116,14 +116,14 @@ def _from_ctranslate2(directory: Path) -> Whisper:
         n_text_head=int(weights["decoder/num_heads"]),
         n_text_layer=_layers(weights, "decoder"),
     )
-    network = Whisper(dimensions)
-    network.load_state_dict(checkpoint)
+    built = Whisper(dimensions)
+    built.load_state_dict(checkpoint)
     heads = torch.zeros(dimensions.n_text_layer, dimensions.n_text_head, dtype=torch.bool)
     for layer, head in alignment_heads(directory):
         heads[layer, head] = True
     if heads.any():
-        network.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
-    return network.eval()
+        built.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
+    return built.eval()
 
 
 def _layers(weights: Mapping[str, np.ndarray], half: str) -> int:

@@ -7,10 +7,13 @@ import ctranslate2  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import sounds
+import whisper
 from fakes import ParrotRecogniser
 
+from nlp import openai_whisper_engine
 from nlp.audio import decode
 from nlp.loader import ENGINES, load_transcriber
+from nlp.models import whisper_directory
 from nlp.normalise import normalise
 from nlp.transcription import SpeechTranscriber
 from nlp.values import AudioError, Context, Transcriber
@@ -108,6 +111,25 @@ def test_both_engines_agree_word_for_word_on_the_same_weights(engines: dict[str,
 
 
 @pytest.mark.models
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # openai-whisper leaves its vocabulary's file open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_both_engines_compute_the_same_from_the_same_weights(models_dir: Path) -> None:
+    """In full precision: what the encoder makes of a clip, and the words that greedy decoding then finds."""
+    directory = whisper_directory("base", models_dir=models_dir)
+    fast = ctranslate2.models.Whisper(str(directory), compute_type="float32", intra_threads=1)
+    reference = openai_whisper_engine.network(directory)
+    mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(decode(sounds.CLIP).copy()))[None]
+    ours = fast.encode(ctranslate2.StorageView.from_array(mel.numpy()))
+    theirs = reference.encoder(mel).detach()
+    assert np.abs(np.array(ours) - theirs.numpy()).max() < 0.02 * theirs.abs().max()
+    told = whisper.DecodingOptions(language="en", without_timestamps=True, fp16=False)
+    tokens = whisper.decode(reference, theirs[0], told).tokens
+    prompt = [50258, 50259, 50359, 50363]  # start, English, transcribe, no times
+    (found,) = fast.generate(ours, [prompt], beam_size=1, suppress_tokens=[-1])
+    assert [token for token in found.sequences_ids[0] if token < 50257] == tokens
+
+
+@pytest.mark.models
 @pytest.mark.parametrize("engine", ENGINES)
 def test_english_is_recognised_as_english(engines: dict[str, Transcriber], engine: str) -> None:
     assert engines[engine].transcribe(sounds.CLIP).language == "en"
@@ -136,6 +158,7 @@ def test_a_gpu_that_cannot_be_used_leaves_hearing_to_the_cpu(
     assert hearing.transcribe(sounds.CLIP).text
 
 
+@pytest.mark.models
 def test_the_small_english_model_hears_too(models_dir: Path) -> None:
     tiny = load_transcriber("faster-whisper", "tiny.en", models_dir)
     assert "learning rate" in tiny.transcribe(sounds.CLIP).text
