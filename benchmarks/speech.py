@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from whisper.normalizers import EnglishTextNormalizer
 
-from benchmarks.spoken_memos import record, spoken_memos, write_wav
+from benchmarks.spoken_memos import SpokenMemo, record, spoken_memos, write_wav
+from benchmarks.spoken_notes import spoken_notes
 from benchmarks.unspoken import UNRELATED, unrelated_clips, wordless_sounds
 from nlp.audio import RATE, Samples, decode
 from nlp.faster_whisper_engine import FasterWhisper
@@ -101,11 +102,11 @@ def found(truth: Sequence[str], text: str) -> int:
     return (Counter(words) & Counter(name.lower() for name in truth)).total()
 
 
-def measure_numbers(directory: Path) -> None:
+def measure_numbers(memos: list[SpokenMemo], directory: Path) -> None:
     """Numbers and names exact: raw Whisper, with the run's words, and normalised."""
     transcriber = SpeechTranscriber(recogniser("faster-whisper"))
     counts: dict[str, Counter[str]] = {}
-    for memo, voice, path in record(spoken_memos(), directory):
+    for memo, voice, path in record(memos, directory):
         heard = transcriber.transcribe(path, context=memo.context, language="en").text
         raw = transcriber.transcribe(path, language="en").text
         row = counts.setdefault(voice, Counter())
@@ -190,7 +191,7 @@ def measure_memory(data: Path) -> None:
 def main() -> None:
     """Prints the tables asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    tables = ("memory", "errors", "speed", "numbers", "silence", "bias")
+    tables = ("memory", "errors", "speed", "numbers", "notes", "silence", "bias")
     parser.add_argument("tables", nargs="*", help=", ".join(tables), metavar="TABLE")
     parser.add_argument("--data", type=Path, required=True, help="directory with manifest.tsv and its clips")
     parser.add_argument("--made", type=Path, help="where synthetic recordings are kept between runs")
@@ -207,7 +208,9 @@ def main() -> None:
                 case "speed":
                     measure_speed(options.data)
                 case "numbers":
-                    measure_numbers(made / "memos")
+                    measure_numbers(spoken_memos(), made / "memos")
+                case "notes":
+                    measure_numbers(spoken_notes(), made / "notes")
                 case "silence":
                     measure_silence(made / "wordless")
                 case "bias":

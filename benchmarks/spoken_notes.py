@@ -1,0 +1,99 @@
+"""150 notes written by hand for `speech.py`: other sentences, names and numbers than those of `spoken_memos.py`."""
+
+from pathlib import Path
+
+from benchmarks.spoken_memos import SpokenMemo
+from nlp.values import Context
+
+VISION = Context(
+    params={
+        "lr": 3e-4,
+        "batch_size": 128,
+        "dropout": 0.1,
+        "weight_decay": 0.05,
+        "optimizer": "AdamW",
+        "warmup_steps": 500,
+        "image_size": 224,
+        "mixup_alpha": 0.2,
+        "label_smoothing": 0.1,
+        "n_layers": 12,
+        "patch_size": 16,
+        "grad_clip": 1.0,
+        "ema_decay": 0.9999,
+        "precision": "bf16-mixed",
+        "seed": 17,
+    },
+    metrics={"val_acc": 0.91, "val_loss": 0.31, "train_loss": 0.2, "top5_acc": 0.97, "mAP": 0.41},
+    runs=("brave-otter", "vision/42", "vision/57", "vision/108", "quiet-lynx"),
+    datasets=("imagenet-1k", "cifar100", "coco"),
+    people=("Ines", "Tomas"),
+    words=("resnet50", "vit-b-16", "convnext-tiny"),
+)
+LANGUAGE = Context(
+    params={
+        "learning_rate": 2e-5,
+        "max_seq_len": 2048,
+        "lora_rank": 16,
+        "lora_alpha": 32,
+        "global_batch_size": 512,
+        "beta2": 0.95,
+        "num_train_epochs": 3,
+        "model.name": "llama-2-7b",
+        "warmup_ratio": 0.03,
+        "gradient_accumulation_steps": 8,
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "max_new_tokens": 256,
+    },
+    metrics={
+        "eval_loss": 1.8,
+        "perplexity": 6.2,
+        "mmlu_acc": 0.46,
+        "tokens_per_second": 14000.0,
+        "bleu": 27.0,
+    },
+    runs=("calm-heron", "lm/7", "lm/19", "lm/214", "amber-fox"),
+    datasets=("c4", "gsm8k", "wikitext-103"),
+    people=("Yuki",),
+    words=("gpt2-xl", "mistral-7b", "qlora"),
+)
+OTHER = Context(
+    params={
+        "optimizer.lr": 1e-3,
+        "data.batch_size": 64,
+        "model.hidden_dim": 256,
+        "model.num_heads": 8,
+        "gamma": 0.99,
+        "entropy_coef": 0.01,
+        "clip_range": 0.2,
+        "freq_mask": 27,
+        "max_depth": 6,
+        "n_estimators": 400,
+        "subsample": 0.8,
+        "tau": 0.005,
+    },
+    metrics={
+        "wer": 0.12,
+        "cer": 0.04,
+        "val/loss": 0.4,
+        "auroc": 0.93,
+        "f1_macro": 0.8,
+        "episode_reward": 3200.0,
+        "rmse": 2.1,
+    },
+    runs=("rapid-wren", "rl/12", "rl/305", "speech/88"),
+    datasets=("librispeech", "common_voice"),
+    people=("Dana",),
+    words=("conformer", "wav2vec2", "xgboost"),
+)
+CONTEXTS = {"vision": VISION, "language": LANGUAGE, "other": OTHER}
+
+
+def spoken_notes() -> list[SpokenMemo]:
+    """Each line of `spoken_notes.txt`."""
+    lines = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+    parts = [line.split(" | ") for line in lines if not line.startswith("#")]
+    return [
+        SpokenMemo(text=text, truth=tuple(truth.split()), context=CONTEXTS[context])
+        for context, text, truth in parts
+    ]
