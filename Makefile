@@ -41,7 +41,7 @@ lock: setup ## Pin what the image installs, with hashes, and list its licences
 	$(BIN)/python deploy/make_lock.py
 
 bench: setup ## Measure the budgets, an hour; DATA=DIR adds speech on recordings of yours; see benchmarks/README.md
-	@for name in ack ask chaos day digest import_speed ingest_storage load operate sdk_overhead similar; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in ack analyze ask chaos day digest import_speed ingest_storage load operate sdk_overhead similar; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	@if [ -n "$(DATA)" ]; then $(BIN)/python -m benchmarks.speech --data "$(DATA)"; fi
 
 frameworks: ## The hook against the real frameworks, in an environment of its own

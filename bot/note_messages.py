@@ -124,7 +124,7 @@ def fact_words(fact: FactView) -> str:
     """A stated fact: `lr` 3e-4 → 1e-4; 👂 where it is only heard."""
     values = [line(value, 40) for value in (fact.from_value, fact.to_value) if value]
     words = f"{code(fact.name, 60)} {' → '.join(values)}".rstrip()
-    if fact.unit and values and not values[-1].endswith(fact.unit):
+    if fact.unit and values and fact.unit not in values[-1]:
         words += f" {line(fact.unit, 20)}"
     return words if fact.confirmed else f"{words} 👂 _as heard_"
 

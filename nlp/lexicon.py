@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+_AT = re.compile(r"(?<=\w)@\d+$")  # "ndcg@10" is an ndcg
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Names:
@@ -15,7 +17,7 @@ class Names:
 
     def kind(self, phrase: str) -> str | None:
         """What the longest known tail of a phrase is: "final validation loss" ends in a metric."""
-        words = plain(phrase).split()
+        words = plain(_AT.sub("", phrase)).split() if phrase not in self.known else [phrase]
         for first in range(len(words)):
             if found := self.known.get(" ".join(words[first:])) or self.known.get(_singular(words[first:])):
                 return found[0]

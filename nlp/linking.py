@@ -10,7 +10,8 @@ from nlp.quantities import quantities, to_number
 from nlp.values import Context, StatedFact
 
 _CLOSE = 0.86  # spelling similarity from which "warm_up_steps" is taken for "warmup_steps"
-_TOLERANCE = 5e-3  # people round: 0.942 for a logged 0.94187
+_TOLERANCE = 5e-3  # people round: "1,400 steps" for a logged 1,397, "1e-3" for 0.000998
+_SCALED = re.compile(r"\d\s?(?:[kKMBT]|bn|thousand|million|billion)\b|[x×*^]")
 _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "hr": 3600.0}
 
 
@@ -77,7 +78,7 @@ def _matches(fact: StatedFact, logged: object) -> bool | None:
     value = _number(fact.to) if not stated else _number(stated[0].text)
     if math.isnan(value) or math.isnan(float(logged)):
         return None
-    return any(_near(value * factor, float(logged), fact.to) for factor in _readings(fact))
+    return any(_near(value, float(logged) / factor, fact.to) for factor in _readings(fact))
 
 
 def _number(text: str) -> float:
@@ -99,9 +100,11 @@ def _readings(fact: StatedFact) -> tuple[float, ...]:
 
 
 def _near(stated: float, logged: float, shown: str) -> bool:
-    """Equal to the digits that were said."""
+    """Equal to the digits that were said, rounded or cut off; both in the unit that was said."""
     digits = re.search(r"\.(\d+)", shown)
-    half_digit = 0.5 * 10.0 ** -(len(digits[1]) if digits else 0)
-    if digits and stated and "e" not in shown.lower() and abs(stated - logged) <= half_digit * 1.001:
-        return True
+    if digits and "e" not in shown.lower() and not _SCALED.search(shown):
+        last = 10.0 ** -len(digits[1])
+        return (
+            abs(stated - logged) <= 0.5001 * last or 0 <= (logged - stated) * math.copysign(1, logged) < last
+        )
     return math.isclose(stated, logged, rel_tol=_TOLERANCE, abs_tol=1e-12)

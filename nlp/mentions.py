@@ -14,6 +14,7 @@ _RUN = re.compile(
 _NOT_A_RUN = re.compile(
     r"(?:\bPR|\bpull(?: request)?|\bissue|\bMR|\bticket|\bbug|\bfix(?:es)?|\bcloses)\s?$", re.IGNORECASE
 )
+_AS_WRITTEN = frozenset({"ZeRO"})  # in other letters this is a word of English
 _SHORT = 4  # an all-capital name this short is one only in capitals: "SAM", "ARC", "OPT"
 
 
@@ -64,7 +65,8 @@ def _public(text: str) -> Iterator[Row]:
     for match in _pattern().finditer(text):
         spelling = match.group()
         kind, name = _by_lower()[" ".join(spelling.lower().split())]
-        if name.isupper() and len(name) <= _SHORT and spelling != name:
+        alone = name in _AS_WRITTEN or (name.isupper() and len(name) <= _SHORT)
+        if alone and spelling != name and spelling.lower() == name.lower():
             continue
         yield kind, name, match.start(), match.end(), False
 

@@ -11,6 +11,7 @@ _ASSIGNED = re.compile(
     r"(?P<name>[A-Za-z_][\w./@-]*(?:\s[a-z]\w*)?(?:\([\w, ]*\))?)\s?(?:=|:=|==|≈|~)\s?[\"']?$"
 )
 _INDEX = re.compile(r"\b(?:layers?|seeds?|blocks?|folds?|stages?|ranks?|experts?|heads?) $", re.IGNORECASE)
+_CELL = re.compile(r"^\s*\|\s*(?P<name>[^|]{1,40}?)\s*\|\s*$")  # a row of a table with a name and its value
 _COMPARED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\s?(?=[<>≤≥])")
 _CALLED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\($")
 _LABELLED = re.compile(
@@ -20,7 +21,7 @@ _LABELLED = re.compile(
 _BETWEEN = re.compile(
     r"(?:\s|\b(?:of|is|was|are|were|at|to|by|be|now|still|back|down|up|only|just|about|around|roughly|approximately|approx\.?|nearly"
     r"|almost|exactly|went|goes|got|reached|reaches|reaching|hit|hits|dropped|drops|fell|falls|rose|rises|increased|decreased"
-    r"|improved|jumped|climbed|reduced|lowered|raised|ended|ends|finished|settled|stays|stayed|sits|lands|landed|comes|came|set|out"
+    r"|improved|jumped|climbed|reduced|lowered|raised|scaled|cut|bumped|pushed|brought|moved|extended|put|turned|ended|ends|finished|settled|stays|stayed|sits|lands|landed|comes|came|set|out"
     r"|below|under|above|over|from|between|equals?|like|in|on|all|the|way|a|an|with|using|value|its|it|has|had|being|capped|fixed|crop)\b"
     r"|\b(?:can|could|may|might|will|would) (?:also |probably |then )*be \w+(?:ed|ught|ut)\b|\\approx|[~≈→($]|->|-->|=>|&rarr;)*$",
     re.IGNORECASE,
@@ -34,11 +35,13 @@ _STOPS = re.compile(
     r"lowered|raise|raised|set|keep|kept|use|used|bump|bumped|drop|dropped|change|changed|try|tried|"
     r"went"
 )
+_PLAIN_NUMBER = re.compile(r"\d[\d.,]*%?")
 _NAME_POS = frozenset({"NOUN", "PROPN", "ADJ", "X", "NUM", "SYM", "ADV", "VERB", "INTJ", "PART"})
 _RIGHT = re.compile(
     r"(?P<gap>[\s-]|^)(?P<name>(?:[A-Za-z][\w+'/-]*)(?:[ -][A-Za-z][\w+'/-]*){0,3})",
 )
 LONGEST_NAME = 5  # words
+_BARS = 3  # of a row with two cells
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +65,8 @@ def assigned(text: str, at: int) -> Named | None:
     glued = _COMPARED.match(text, _word_start(text, at)) or _CALLED.search(text[:at])
     if glued and glued.end() == at and not _stopped(glued["name"]):
         return Named(name=glued["name"], start=glued.start(), end=glued.end("name"), by="assigned")
-    if match := _LABELLED.search(text[:at]):
+    cell = _CELL.search(text[:at]) if text.count("|") <= _BARS else None
+    if match := _LABELLED.search(text[:at]) or cell:
         name = match["name"].strip(" *`_-")
         if name and len(name.split()) <= LONGEST_NAME:
             return Named(name=name, start=match.start("name"), end=match.end("name"), by="labelled")
@@ -78,6 +82,10 @@ def before(text: str, at: int, tokens: Sequence[Token]) -> Named | None:
         if words and words[-1].start - token.end > 1:
             break
         low = token.text.lower()
+        if _PLAIN_NUMBER.fullmatch(low):
+            if text[end:at].strip():
+                return None  # "3 epochs on 18k": the words are counted already
+            break
         if _STOPS.fullmatch(low) or not (token.pos in _NAME_POS or IDENTIFIER.fullmatch(token.text)):
             if token.text in ("-", "/", "'s") and words:
                 words.append(token)

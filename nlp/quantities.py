@@ -18,7 +18,7 @@ _RUN_OVER = r"(?:GPU[- ]?hours?|GPU[- ]?days?|node[- ]?hours?)"
 _UNIT = re.compile(
     rf"\s?(?P<share>%|percent\b|per ?cent\b)"
     rf"|(?P<money>€|\$|\s?{_MONEY}\b|\s?{_RUN_OVER}\b)"
-    rf"|\s?(?P<rate>{_RATE}(?![\w]))"
+    rf"|(?:\s?[kKM])?\s?(?P<rate>{_RATE}(?![\w]))"
     rf"|(?:\s|-)?(?P<memory>{_MEMORY}(?![\w/]))"
     rf"|(?:\s|-)?(?P<time>{_TIME}(?:/(?:step|it|iter|epoch|batch|token|sample))?(?![\w/]))"
     rf"|\s?(?P<count>(?:k|K|M|B|T|bn|thousand|million|billion)(?![\w])|[x×](?![\w]))"
@@ -26,9 +26,14 @@ _UNIT = re.compile(
     rf"|(?P<of>\s(?:iterations|iters)\b)"
 )
 _QUANTITY = re.compile(rf"(?P<sign>(?:(?<![-=])[~≈±<>≤≥]\s?)*[-−–+]?[$€£]?)(?<!\d)(?P<number>{_NUMBER})")
+_MANY = r"(?:\d+(?:\.\d+)?|two|three|four|five|six|eight|ten|twenty|fifty|hundred)"
 _HALVES = re.compile(
-    r"\b(?P<word>halv(?:ed|es|ing|e)|doubl(?:ed|es|ing|e)|tripl(?:ed|es|ing|e)|quadrupl(?:ed|es|ing|e))\b",
-    re.I,
+    r"(?P<word>\b(?:halv(?:ed|es|ing|e)|doubl(?:ed|es|ing|e)|tripl(?:ed|es|ing|e)|quadrupl(?:ed|es|ing|e))\b"
+    r"|(?<!in )(?<!for )(?<!of )(?<!by )(?<!with )\b(?:twice|half)(?= (?:the|our|my|as many)\b))",
+    re.IGNORECASE,
+)
+_SCALED = re.compile(
+    rf"\bby (?P<word>half|(?:a |another )?factor (?:of )?{_MANY}|{_MANY} times)(?![\w.])", re.IGNORECASE
 )
 _IDENTIFIES_BEFORE = re.compile(
     r"(?:#|\bPR ?#?|\bissue |\bcondition |\btrack |\btask #?|\bfig(?:ure|\.)? ?|\btable |\bsection |\bsec\. |\beq(?:uation|\.)? ?"
@@ -63,8 +68,13 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def factors(text: str) -> Iterator[re.Match[str]]:
-    """Words that are a change by themselves: halved, doubled."""
+    """Words that are a change by themselves, with what they change behind them: halved, twice the."""
     return _HALVES.finditer(text)
+
+
+def scalings(text: str) -> Iterator[re.Match[str]]:
+    """Such changes with what they change before them: by half, by a factor of ten."""
+    return _SCALED.finditer(text)
 
 
 def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
@@ -80,6 +90,8 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
     unit = _UNIT.match(text, number_end)
     kind, shown = _unit(unit)
     end = unit.end() if unit and shown else number_end
+    if sign.endswith(("$", "€", "£")):
+        kind, shown = "money", sign[-1]
     before, after = text[:start], text[end:]
     if _IDENTIFIES_BEFORE.search(before) or (
         not shown and _IDENTIFIES_AFTER.match(after) and not after.startswith(")")
@@ -119,7 +131,7 @@ def to_number(text: str) -> float:
     found = re.match(r"-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", plain, re.IGNORECASE)
     if found is None:
         return float("nan")
-    letter = plain[found.end() :].strip()
+    letter = plain[found.end() :].split()[:1]
     scale *= {
         "k": 1e3,
         "K": 1e3,
@@ -130,5 +142,5 @@ def to_number(text: str) -> float:
         "thousand": 1e3,
         "million": 1e6,
         "billion": 1e9,
-    }.get(letter, 1.0)
+    }.get(letter[0] if letter else "", 1.0)
     return float(found.group()) * scale

@@ -35,7 +35,12 @@ _LEADS = (
 )
 # What is no word of the note: marks of emphasis, a speaker's hesitation, a small word said twice.
 _EMPHASIS = re.compile(r"\*\*|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)")
-_HESITATION = re.compile(r",? *\b(?:um+|uh+m?|erm)\b,?(?=\s)", re.IGNORECASE)
+_HESITATION = re.compile(
+    r",? *(?:\b(?:um+|uh+m?|erm)\b,?(?=\s)|(?<=,) *(?:like|i mean),(?=\s)"
+    # "you know" said to nobody in particular, which is not "do you know what"
+    r"|(?<!do )(?<!did )(?<!if )(?<!as )(?<!what )\byou know\b(?!\s(?:what|how|why|if|whether|that|who|where|when|of|about)\b),?(?=\s|[.!?]|$))",
+    re.IGNORECASE,
+)
 _STUTTER = re.compile(r"\b(the|a|an|is|it|to|of|in|i|we|so|and)(?:,? \1\b)+", re.IGNORECASE)
 
 

@@ -10,7 +10,7 @@ from test_notes_kept import kept, memo_card, thread_of
 
 from bot import alignment, reading
 from bot.note_messages import memo_card as card_of
-from bot.values import ItemView
+from bot.values import FactView, ItemView
 from nlp.normalise import normalise
 from nlp.values import Transcript, Word
 from storage.memory import Correction, Fact, Note
@@ -80,6 +80,13 @@ def test_a_role_the_reading_is_unsure_of_is_a_question() -> None:
     assert "?*" in role
     assert "is a guess" in role
     assert "?*" not in str(shown_blocks(sure))
+
+
+def test_a_cost_shows_its_currency_once() -> None:
+    cost = FactView(kind="cost", name="cost", from_value=None, to_value="$61", unit="$")
+    shown = str(shown_blocks(replace(MEMO.items[0], facts=(cost,))))
+    assert "`cost` $61" in shown
+    assert "$61 $" not in shown
 
 
 def shown_blocks(item: ItemView) -> object:
