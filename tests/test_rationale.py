@@ -91,7 +91,7 @@ def test_the_rare_roles_are_found_in_sentences_it_never_saw(extractor: Rationale
         ("One problem is left, it still confuses 8s and 9s", "problem"),
         ("it still mixes up speakers when two of them talk at once", "problem"),
         ("It still beats the baseline by 2 points.", "outcome"),
-        ("We would just need to set up more than one benchmark.", "next_step"),
+        ("We would just have to collect labels in a third hospital.", "next_step"),
         ("All this would need is a second pass over the labels.", "next_step"),
     ],
 )
