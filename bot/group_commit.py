@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -64,10 +65,10 @@ class GroupCommit:
             try:
                 with self._services.database.session() as session:
                     answers = take_together(session, [one.asked for one in group], self._services)
-            except (DBAPIError, PoolTimeout) as problem:
+            except (DBAPIError, psycopg.Error, PoolTimeout) as problem:
                 # One of them may be at fault: each is taken in alone then. Without a database none is.
                 answers = [None] * len(group)
-                if isinstance(problem, PoolTimeout) or problem.connection_invalidated:
+                if isinstance(problem, PoolTimeout) or getattr(problem, "connection_invalidated", False):
                     error = problem
                 log.warning("group_not_taken", extra={"size": len(group), "reason": type(problem).__name__})
             except Exception as problem:  # noqa: BLE001  the edge of a thread: whoever asked gets the error

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Annotated, Any, TypeVar
 
+import psycopg
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -277,6 +278,8 @@ STATUSES: dict[type[Exception], int] = {
     DataError: 422,  # a value no column can hold; sending it again would not help
     OperationalError: 503,
     DBAPIError: 503,
+    psycopg.DataError: 422,  # of statements that are written past SQLAlchemy
+    psycopg.Error: 503,
     PoolTimeout: 503,
 }
 
@@ -289,7 +292,7 @@ def _answer(status: int) -> Callable[[Request, Exception], Response]:
             )
             words = "The database does not answer. Nothing was taken; send it again."
             return JSONResponse({"error": words}, status_code=503, headers={"Retry-After": "2"})
-        if isinstance(error, DataError):
+        if isinstance(error, DataError | psycopg.DataError):
             log.error("value_out_of_range", extra={"path": request.url.path})
             return JSONResponse({"error": "A number or text in it is out of range."}, status_code=status)
         return JSONResponse({"error": str(error)}, status_code=status)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from random import Random
 from typing import Any
@@ -28,7 +29,7 @@ from storage import ingest_together as rows
 from storage.database import Database
 from storage.memory import Outbox
 from storage.series import read_series
-from storage.tables import Run
+from storage.tables import MetricSummary, Run
 
 Json = dict[str, Any]
 _numbers = count(1)
@@ -297,3 +298,23 @@ def test_runs_through_two_processes_at_once_end_as_they_do_one_by_one(
         found = everything(bot, *one[:3])
         found["told"] = expected["told"]  # a job's: whether it has looked for similar runs already
         assert {name: (found[name], kept) for name, kept in expected.items() if found[name] != kept} == {}
+
+
+def test_a_row_that_somebody_holds_for_long_fails_nobody(
+    bot: RunningBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group gives up waiting, by an error of psycopg's own; its batches are taken in alone."""
+    monkeypatch.setattr(rows, "LOCK_TIMEOUT", 100)
+    token = bot.token(project="held")
+    run = started(bot, "held", token)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert bot.web.post("/api/v1/ingest", json=batch("held", run, 1, 1.0), headers=headers).status_code == 200
+    with bot.services.database.session() as holder, ThreadPoolExecutor(1) as pool:
+        summary = select(MetricSummary).where(MetricSummary.run_id == row(holder, run).id)
+        holder.exec(summary.with_for_update()).one()
+        asked = pool.submit(bot.web.post, "/api/v1/ingest", json=batch("held", run, 2, 2.0), headers=headers)
+        time.sleep(1)  # longer than the group waits
+        holder.rollback()
+        answer = asked.result()
+    assert (answer.status_code, answer.json()["next"]) == (200, 3)
+    assert values(bot, run) == [1.0, 2.0]
