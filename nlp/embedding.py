@@ -14,7 +14,7 @@ from nlp.values import Vectors
 DIMENSIONS = 384
 LONGEST = 256  # word pieces the model was trained to read; what lies beyond is cut
 BATCH = 32  # texts
-PADDED = 1.5  # a text this much longer than the shortest of its batch begins another
+LINE = 64  # word pieces: shorter texts share a line
 MIDDLE = (2, 3, 4, 5)  # of six layers: the middle ones know how a thing is said, the last what it is about
 
 Span = tuple[int, int]
@@ -46,41 +46,89 @@ class MiniLm:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         found = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        for rows, batch, _ in self._batches(texts):
+        for pack in self._packs(texts):
             with torch.inference_mode():
-                found[rows] = _pooled(self._model(**batch).last_hidden_state, batch["attention_mask"])
+                states = self._model(**pack.inputs).last_hidden_state
+                found[pack.rows] = _pooled(states, pack.averages([[True] * len(each) for each in pack.spans]))
         return found
 
     def wording(self, texts: Sequence[str], places: Sequence[Sequence[Place]] = ()) -> Wording:
         """How each text is said; `places` name, one sequence after the other, words of every text to look at."""
         looks = 1 + len(places)
         found = np.zeros((looks, len(texts), len(MIDDLE), DIMENSIONS), dtype=np.float32)
-        for rows, batch, spans in self._batches(texts):
-            chosen = [batch["attention_mask"]]
+        for pack in self._packs(texts):
+            chosen = [[[True] * len(each) for each in pack.spans]]
             chosen += [
-                torch.tensor([_covered(pieces, place[row]) for row, pieces in zip(rows, spans, strict=True)])
+                [_covered(pieces, place[row]) for row, pieces in zip(pack.rows, pack.spans, strict=True)]
                 for place in places
             ]
             with torch.inference_mode():
-                states = self._half(**batch, output_hidden_states=True).hidden_states
-                for look, mask in enumerate(chosen):
+                states = self._half(**pack.inputs, output_hidden_states=True).hidden_states
+                for look, averages in enumerate(map(pack.averages, chosen)):
                     for depth, layer in enumerate(MIDDLE):
-                        found[look, rows, depth] = _pooled(states[layer], mask)
+                        found[look, pack.rows, depth] = _pooled(states[layer], averages)
         sides = found.reshape(looks, len(texts), len(MIDDLE) * DIMENSIONS)
         return Wording(whole=sides[0], places=tuple(sides[1:]))
 
-    def _batches(
-        self, texts: Sequence[str]
-    ) -> Iterator[tuple[list[int], dict[str, torch.Tensor], list[list[Span]]]]:
-        """Rows of `texts`, what the model reads of them, and where each piece stands (nowhere: an empty span)."""
+    def _packs(self, texts: Sequence[str]) -> Iterator["_Pack"]:
         if not texts:
             return
         read = self._tokenizer(list(texts), truncation=True, max_length=LONGEST, return_offsets_mapping=True)
         ids, spans = read["input_ids"], read["offset_mapping"]
-        for rows in _alike([len(each) for each in ids]):
-            batch = self._tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
-            width = batch["input_ids"].shape[1]
-            yield rows, dict(batch), [spans[row] + [(0, 0)] * (width - len(spans[row])) for row in rows]
+        longest_first = sorted(range(len(texts)), key=lambda row: -len(ids[row]))
+        for first in range(0, len(texts), BATCH):
+            rows = longest_first[first : first + BATCH]
+            yield _pack(rows, [ids[row] for row in rows], [spans[row] for row in rows])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pack:
+    """Texts side by side in lines of one length, so that little is computed on padding; none attends to a neighbour.
+
+    `rows` says which texts, `spans` where each of their pieces stands in its text (nowhere: empty), `starts` where they
+    begin in the lines laid end to end.
+    """
+
+    rows: list[int]
+    spans: list[list[Span]]
+    starts: list[int]
+    inputs: dict[str, torch.Tensor]
+
+    def averages(self, chosen: Sequence[Sequence[bool]]) -> torch.Tensor:
+        """For each text a row that averages its chosen pieces, shape (texts, places in the lines)."""
+        rows = torch.zeros(len(self.rows), self.inputs["input_ids"].numel())
+        for row, start, mask in zip(rows, self.starts, chosen, strict=True):
+            row[start : start + len(mask)] = torch.tensor(mask, dtype=row.dtype)
+        return rows / rows.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def _pack(rows: list[int], ids: Sequence[list[int]], spans: list[list[Span]]) -> _Pack:
+    """First fit, the longest first."""
+    length = max(LINE, len(ids[0]))
+    used: list[int] = []
+    starts = []
+    for pieces in ids:
+        line = next((n for n, taken in enumerate(used) if taken + len(pieces) <= length), len(used))
+        if line == len(used):
+            used.append(0)
+        starts.append(line * length + used[line])
+        used[line] += len(pieces)
+    words, positions = (torch.zeros(len(used) * length, dtype=torch.long) for _ in range(2))
+    owners = torch.full((len(used) * length,), -1)
+    for number, (start, pieces) in enumerate(zip(starts, ids, strict=True)):
+        place = slice(start, start + len(pieces))
+        words[place], positions[place], owners[place] = (
+            torch.tensor(pieces),
+            torch.arange(len(pieces)),
+            number,
+        )
+    owners = owners.view(len(used), 1, length)
+    inputs = {
+        "input_ids": words.view(len(used), length),
+        "position_ids": positions.view(len(used), length),
+        "attention_mask": owners.unsqueeze(-1) == owners.unsqueeze(-2),
+    }
+    return _Pack(rows=rows, spans=spans, starts=starts, inputs=inputs)
 
 
 def _first_layers(model: BertModel, depth: int) -> BertModel:
@@ -98,21 +146,7 @@ def _covered(pieces: Sequence[Span], place: Place) -> list[bool]:
     ]
 
 
-def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of like length together: computing on padding is what a short note would mostly pay for."""
-    rows: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if rows and (len(rows) == BATCH or lengths[row] > lengths[rows[0]] * PADDED + 1):
-            yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows
-
-
-def _pooled(states: torch.Tensor, mask: torch.Tensor) -> Vectors:
-    """The mean over the chosen tokens, at unit length."""
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    mean = (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-    vectors: Vectors = torch.nn.functional.normalize(mean, dim=1).numpy()
+def _pooled(states: torch.Tensor, averages: torch.Tensor) -> Vectors:
+    """The mean over the chosen pieces of each text, at unit length."""
+    vectors: Vectors = torch.nn.functional.normalize(averages @ states.flatten(0, 1), dim=1).numpy()
     return vectors
