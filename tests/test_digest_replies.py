@@ -25,6 +25,9 @@ def digest_of(bot: RunningBot, *projects: str) -> Json:
         bot.finish(name, run)
     bot.settle()
     now = bot.clock()
+    due = (now + timedelta(seconds=1)).replace(
+        microsecond=0
+    )  # after the runs, in the same second or the next
     with bot.services.database.session() as session:
         session.execute(delete(Subscription))  # one digest a day is all that a subscription gets
         ana = by_slack_id(session, ANA, now=now)
@@ -32,9 +35,9 @@ def digest_of(bot: RunningBot, *projects: str) -> Json:
         kept.project_ids = [
             one or 0 for one in session.exec(select(Project.id).where(col(Project.name).in_(projects)))
         ]
-        kept.next_due_at = now
+        kept.next_due_at = due
         kept.weekdays = list(digests.WEEKDAYS)
-        kept.local_time = now.time().replace(microsecond=0)
+        kept.local_time = due.time()
         kept.time_zone = "UTC"
         kept.last_covered_until = now - timedelta(days=1)
     bot.clock.advance(seconds=2)
