@@ -179,6 +179,8 @@ def test_acting_as_somebody_else_changes_the_author(scene: Stage) -> None:
 def test_two_people_talk_alone(scene: Stage) -> None:
     with scene.window(ANA) as ana, scene.window(BEN) as ben:
         ana.page.locator(".side-item", has_text="Ben Okafor").click()
+        # What is typed before the pane is there goes to the channel that still is.
+        expect(ana.page.get_by_role("heading", name="Ben Okafor").first).to_be_visible()
         ana.say("between us")
         expect(ana.message("between us")).to_be_visible()
         entry = ben.page.locator(".side-item", has_text="Ana Silva")
