@@ -54,7 +54,7 @@ class Unauthorised(RunloreError):
 
 
 class Frequent(APIRoute):
-    """What every live run asks each second: its endpoint takes the request as it is, past FastAPI's half of the cost."""
+    """What every live run asks each second: its endpoint takes the request as it is, past FastAPI's third of the cost."""
 
     def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]], **more: Any) -> None:  # noqa: ANN401
         super().__init__(path, endpoint, **more)
