@@ -105,9 +105,8 @@ def keep_artifact(
     """A file's bytes under their hash; the name is only a label and never a path."""
     if not SAFE_NAME.fullmatch(name) or ".." in name:
         raise BadInput("An artifact's name is letters, digits and . _ - @ +, at most 200 of them.")
-    sight = sight_of(
-        session, who, now=services.now()
-    )  # looked up for what is missing too: neither takes longer
+    # Looked up for what is missing too: neither takes longer.
+    sight = sight_of(session, who, now=services.now())
     found = ingest_queries.find_run(session, uid)
     if found is None or not sees_run(sight, found):
         raise NotFound("No such run.")

@@ -81,9 +81,9 @@ def read(source: str, mark: str | None, settings: Settings) -> Look | Unchanged 
         told = f"{state['tag']}:{state['size']}"
         return Look(fingerprint=f"object:{told}", mark=told, size=state["size"])
     path = allowed_path(source, settings)
-    if path is None or (own := mark_of(path)) is None:
+    if path is None or (now := mark_of(path)) is None:
         return None
-    return Unchanged() if own == mark else look_at(path, most_bytes=MOST_BYTES)
+    return Unchanged() if now == mark else look_at(path, most_bytes=MOST_BYTES)
 
 
 def allowed_path(source: str, settings: Settings) -> Path | None:

@@ -78,9 +78,8 @@ def beat(session: Session, heartbeat: wire.Heartbeat, who: Bearer, services: Ser
     """A sign of life; a run never heard of is answered kindly, its records are on their way. So is one of others."""
     now = services.now()
     run = rows.find_run(session, heartbeat.run)
-    sight = reporters.sight_of(
-        session, who, now=now
-    )  # looked up for what is missing too: neither takes longer
+    # Looked up for what is missing too: neither takes longer.
+    sight = reporters.sight_of(session, who, now=now)
     if run is None or not (reporters.owns(run, who) or sees_run(sight, run)):
         return {"state": "unknown"}
     readings = wire.storable(heartbeat.readings)

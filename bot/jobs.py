@@ -64,9 +64,8 @@ def tasks(services: Services) -> Mapping[str, Task]:
 
     def find_similar(run_id: int) -> None:
         with services.database.session() as session:
-            search_index.index_runs(
-                session, [run_id]
-            )  # with the code and data that were told after the start
+            # Not at the start: the code and data that are told after it are found then, too.
+            search_index.index_runs(session, [run_id])
             similar.find_similar(session, run_id, now=services.now())
 
     return {
