@@ -2,13 +2,16 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from kept_slack import KeptSlack
 from memory_of_a_team import WordEmbedder
 
 from bot.settings import Settings
-from bot.wiring import Models
+from bot.wiring import Models, Services
 from nlp.audio import Samples
 from nlp.silence import Phrase
 from nlp.values import (
@@ -158,3 +161,18 @@ class FakeModels(Models):
         self.transcriber = self.hearing
         self.extractor = FakeExtractor()
         self.embedder = WordEmbedder()
+
+
+def services_with(
+    database: Any,  # noqa: ANN401  a database, or one that dies
+    slack: KeptSlack,
+    now: Callable[[], datetime],
+    *,
+    home: Path = Path(),
+    **chosen: Any,  # noqa: ANN401
+) -> Services:
+    """What use cases get, with these models and a Slack that keeps what it is sent."""
+    settings = Settings(home=home, **chosen)
+    return Services(
+        settings=settings, database=database, messenger=slack, models=FakeModels(settings), bot_user="U0BOT", now=now
+    )  # fmt: skip

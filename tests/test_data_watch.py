@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from fakes import FakeModels
+from fakes import services_with
 from kept_slack import KeptSlack
 from memory_of_a_team import NOW, Team
 from sqlmodel import Session, col, select
@@ -26,9 +26,7 @@ from bot.digest_messages import digest_message
 from bot.list_messages import run_show
 from bot.plain_text import plain_text
 from bot.run_messages import run_parent
-from bot.settings import Settings
 from bot.views import run_view
-from bot.wiring import Services
 from runlore.fingerprints import describe_address, describe_path
 from storage.database import Database
 from storage.ingest_queries import put_dataset
@@ -47,14 +45,8 @@ class Lake:
         self.file = folder / "lake" / "digits.csv"
         self.file.parent.mkdir()
         self.file.write_text(TABLE)
-        settings = Settings(home=folder / "home", data_roots=str(folder))
-        self.services = Services(
-            settings=settings,
-            database=database,
-            messenger=KeptSlack(),
-            models=FakeModels(settings),
-            bot_user="U0BOT",
-            now=lambda: self.now,
+        self.services = services_with(
+            database, KeptSlack(), lambda: self.now, home=folder / "home", data_roots=str(folder)
         )
         with database.session() as session:
             team = Team(session)

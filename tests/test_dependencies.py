@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fakes import FakeModels
+from fakes import services_with
 from kept_slack import KeptSlack
 from memory_of_a_team import NOW, Team
 from sqlmodel import Session, select
@@ -13,7 +13,6 @@ from sqlmodel import Session, select
 from bot import package_index, releases
 from bot.dependencies import difference_words, newer
 from bot.digest_facts import collect
-from bot.settings import Settings
 from bot.views import run_view
 from bot.wiring import Services
 from storage.database import Database
@@ -99,15 +98,7 @@ class Index:
 
 
 def services(database: Database, *, later: timedelta = timedelta(), check: bool = True) -> Services:
-    settings = Settings(home=Path(), check_releases=check)
-    return Services(
-        settings=settings,
-        database=database,
-        messenger=KeptSlack(),
-        models=FakeModels(settings),
-        bot_user="U0BOT",
-        now=lambda: NOW + later,
-    )
+    return services_with(database, KeptSlack(), lambda: NOW + later, check_releases=check)
 
 
 def test_newer_releases_of_main_libraries_are_looked_for_once_a_day(database: Database) -> None:

@@ -1,18 +1,15 @@
 """A digest reaches Slack once, also when Slack is away at its time; a manager's comes with its file and canvas."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from fakes import FakeModels
+from fakes import services_with
 from kept_slack import KeptSlack
 from memory_of_a_team import Team
 
 from bot import digests, rendering
 from bot.digests import NotSentYet
 from bot.dispatcher import Dispatcher
-from bot.settings import Settings
-from bot.wiring import Services
 from storage.database import Database
 from storage.memory import Digest
 
@@ -25,15 +22,7 @@ class Morning:
 
     def __init__(self, database: Database, *, depth: str = "brief") -> None:
         self.database, self.slack, self.now = database, KeptSlack(), NINE
-        settings = Settings(home=Path())
-        self.services = Services(
-            settings=settings,
-            database=database,
-            messenger=self.slack,
-            models=FakeModels(settings),
-            bot_user="U0BOT",
-            now=lambda: self.now,
-        )
+        self.services = services_with(database, self.slack, lambda: self.now)
         self.dispatcher = Dispatcher(database, self.slack, render=rendering.render)
         with database.session() as session:
             team = Team(session)

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import digest_weeks as weeks
 import pytest
 from digest_weeks import AHEAD, DAYS, DOWN, END, GPUS, JUMP, START, TEAMS, TICK, History, Told
-from fakes import FakeModels
+from fakes import services_with
 from kept_slack import Died, KeptSlack
 from sqlalchemy import text
 from sqlmodel import Session, col, select
@@ -23,8 +22,6 @@ from bot import rendering
 from bot.dispatcher import Dispatcher
 from bot.plain_text import plain_text
 from bot.schedule import build_scheduler
-from bot.settings import Settings
-from bot.wiring import Services
 from storage.database import Database
 from storage.memory import Channel, Digest, Outbox, RationaleItem, Subscription
 from storage.tables import Person
@@ -89,15 +86,7 @@ class Replay:
 
     def _scheduler(self, database: Any) -> Callable[[], object]:  # noqa: ANN401  the database, or one that dies
         """The job of the real scheduler that sends digests, by this replay's clock."""
-        settings = Settings(home=Path())
-        services = Services(
-            settings=settings,
-            database=database,
-            messenger=self.slack,
-            models=FakeModels(settings),
-            bot_user="U0BOT",
-            now=lambda: self.now,
-        )
+        services = services_with(database, self.slack, lambda: self.now)
         job: Callable[[], object] = build_scheduler(services).get_jobs()[0].func
         return job
 
