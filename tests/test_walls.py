@@ -1,4 +1,4 @@
-"""Who may import whom, and how long a module may be."""
+"""Who may import whom, how long a module may be, and that no download lies among the sources."""
 
 import ast
 import subprocess
@@ -64,7 +64,8 @@ MAY_IMPORT_EDGES = {
     "home",
     "doctor",
 }
-LONGEST = 400
+LONGEST = 400  # lines
+LARGEST = 1_000_000  # bytes of a tracked file: whoever clones pays for it for ever
 
 
 def modules(package: str) -> list[Path]:
@@ -142,3 +143,15 @@ def test_no_module_is_longer_than_four_hundred_lines() -> None:
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
     }
     assert long == {}
+
+
+def test_no_download_lies_among_the_sources() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("Not a git checkout: what is tracked is unknown.")
+    large = {
+        name: size
+        for name in filter(None, listed.stdout.split("\0"))
+        if (ROOT / name).is_file() and (size := (ROOT / name).stat().st_size) > LARGEST
+    }
+    assert large == {}
