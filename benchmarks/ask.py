@@ -22,7 +22,7 @@ import numpy as np
 import psycopg
 
 from bot.ask import ask
-from bot.question import Question
+from bot.question_values import Question
 from bot.retrieval import scope_of
 from bot.sight import Sight
 from nlp.concepts import concepts

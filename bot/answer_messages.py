@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.ask import Answer, Finding, distinct, got_better
+from bot.ask import Answer
 from bot.better import Judgement, judge
 from bot.blocks import (
     Block,
@@ -12,6 +12,7 @@ from bot.blocks import (
     bold,
     button,
     clip,
+    code,
     context,
     escape,
     fit,
@@ -21,6 +22,7 @@ from bot.blocks import (
     quote,
     section,
 )
+from bot.findings import Finding, distinct, got_better
 from bot.numbers import clock, count, day
 from bot.values import Message, PersonView, RunView
 from bot.verdicts import ending, ref, sign, standing
@@ -54,7 +56,8 @@ def answer_message(answer: Answer, *, first: int = 0) -> Message:
         blocks.append(context(f"Left out: {count(answer.left_out, 'note')} whose runs {others}."))
     left = len(answer.found) - first - SHOWN
     if left > 0:
-        blocks.append(context(f"{count(left, 'more note')} {'comes' if left == 1 else 'come'} close."))
+        comes = "" if answer.listed else " comes close" if left == 1 else " come close"
+        blocks.append(context(f"{count(left, 'more note')}{comes}."))
     return fit(Message(text=headline(answer), blocks=[*blocks, answer_buttons(answer, first=first)]))
 
 
@@ -69,16 +72,17 @@ def headline(answer: Answer) -> str:
     speaking = [finding for finding in answer.found if finding.speaks] if answer.subject else []
     found = speaking or answer.found
     shown = runs_of(found) if speaking else answer.runs
-    does = f"mention {line(answer.subject, 80)}" if speaking else "come close"
+    does = f" mention {line(answer.subject, 80)}" if speaking else "" if answer.listed else " come close"
     people = distinct(finding.note.author for finding in found)
-    runs = count(len(shown), "run")
-    least = "at least " if answer.more and speaking else ""
+    least = "at least " if answer.more and (speaking or answer.listed) else ""
+    runs = f"{least}{count(len(shown), 'run')}"
+    on = f"{'' if answer.listed else ','} on {runs}" if shown else ""
     if people:
         unsigned = ", and unsigned ones," if any(finding.note.author is None for finding in found) else ""
-        told_by = f"Notes by {who(people, least=least)}{unsigned} {does}{f', on {runs}' if shown else ''}"
+        told_by = f"Notes by {who(people, least=least)}{unsigned}{does}{on}"
     elif found:
-        told_by = f"{count(len(found), 'unsigned note')} {does if len(found) > 1 else does.replace('mention', 'mentions').replace('come', 'comes')}"
-        told_by += f", on {runs}" if shown else ""
+        one = does.replace("mention", "mentions").replace("come", "comes")
+        told_by = f"{count(len(found), 'unsigned note')}{does if len(found) > 1 else one}{on}"
     else:
         told_by = f"{runs} {'matches' if len(shown) == 1 else 'match'} this"
     # How a run ended that nobody is known to have tried it in says nothing to who asks that.
@@ -191,9 +195,19 @@ def nobody_message(answer: Answer) -> Message:
     seen = count(answer.projects, "project")
     since = f", since {day(answer.since, answer.asked_at)}" if answer.since else ""
     nobody = f"Nobody in the {seen} you can see{since}{said(answer)}"
+    if answer.listed:
+        good, what = answer.question.outcome == "good", f"in the {seen} you can see{said(answer)}"
+        known = "to have got better or been kept" if good else "to have got worse, failed or been dropped"
+        nobody = f"No run {what} is known {known}" if answer.question.outcome else f"There is nothing {what}"
+    if answer.listed and not answer.question.says_which:
+        nobody = (
+            f"What about? Name a technique, a person, a project or a time, such as {code('who tried mixup?')}"
+        )
     if answer.projects == 0:
         nobody = "There is no project here that you can see"
     blocks: list[Block] = [section(bold(f"{nobody}."))]
+    if answer.question.verdict:
+        blocks.append(context("A run counts as kept or dropped only where somebody tapped that."))
     if answer.near:
         blocks.append(context("Not an answer, only what comes nearest:"))
         blocks += [section(finding_text(finding, answer.asked_at)) for finding in answer.near]

@@ -1,26 +1,29 @@
 """Answers "who has tried X?": finds, decides whether anything is close enough, and gathers how it ended."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
 from bot import figures
-from bot.better import Judgement, judge
-from bot.question import VERSION, Known, Outcome, Question, may_name_numbers, read_question
-from bot.retrieval import MEANING, Ranked, Ranking, retrieve, scope_of, without_conditions
+from bot.better import judge
+from bot.findings import Finding, by_person, contradicted, distinct, ended, ended_well, gather
+from bot.question import read_question
+from bot.question_names import known_names
+from bot.question_values import Question
+from bot.retrieval import Ranked, Ranking, retrieve, scope_of, unranked, without_conditions
 from bot.sight import Sight
 from bot.subject import Subject, by_name, having, subject_of, with_subject
-from bot.values import ItemView, NoteView, PersonView, RunView
-from bot.views import note_view, run_views
-from nlp.terms import query_terms, sentences, terms, topic_terms
+from bot.values import PersonView, RunView
+from bot.views import run_views
+from nlp.concepts import respelled
+from nlp.terms import query_terms, topic_terms
 from nlp.values import Embedder
-from storage import nearest, run_search, search_names
-from storage.memory import Note, NoteRun
-from storage.run_queries import NoteBundle, load_readings
+from storage import run_search, search
+from storage.run_list import not_private
 from storage.search_scope import UNDATED
 from storage.tables import Person, Project, Run
 
@@ -30,7 +33,6 @@ MOST_SILENT = 50
 WHOLE = 0.99
 """Share of the question's words that a run without a note must hold: its params say little, so they must say all."""
 NEIGHBOURS = 3
-RUNS_A_NOTE = 3
 
 CLOSE = 0.4
 """Closeness from which a note counts as being about the question: benchmarks/ask.md says how often it errs."""
@@ -38,23 +40,6 @@ NOT_FAR = 0.6
 """Share of the best note's score that the others need."""
 AS_CLOSE = 0.15
 """How much less close than the closest they may be: without it 73 % of what is shown is to the point, with it 81 %."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One note that answers, with its runs and what they came to."""
-
-    note: NoteView
-    project: str
-    runs: Sequence[RunView]
-    judgements: Sequence[Judgement]
-    quote: str
-    quote_time: float | None  # seconds into the memo
-    score: float
-    closeness: float
-    dated: bool
-    speaks: bool = False  # of the subject, by its name
-    tried: frozenset[int] = frozenset()  # runs that had it, by their own words or by what was said to be done
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +66,7 @@ class Answer:
     subject: str = ""  # what is asked for, where that is a name and little more
     trying: bool = False  # it is asked who tried it
     more: bool = False  # further notes or runs speak of it: what is counted is not all
+    listed: bool = False  # the question names no matter: this is what meets its conditions
     ranked: Sequence[int] = ()  # ids of all notes looked at, best first, however far
 
     @property
@@ -109,18 +95,31 @@ class Answer:
         return [run for run in self.runs if run.id in had | silent]
 
 
-def distinct(people: Iterable[PersonView | None]) -> list[PersonView]:
-    """Each person once, in order."""
-    return list({person.id or person.name: person for person in people if person}.values())
-
-
 @figures.ASK.time()
 def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, now: datetime) -> Answer:
     """Answer a question from what the asker may see."""
     question = question.replace("\0", " ")[:LONGEST]
     asked = read_question(question, known_names(session, question, asker), now=now)
+    if not topic_terms(asked.topic):
+        return listed(session, embedder, asked, asker=asker, now=now)
+    answer = searched(session, embedder, asked, asker=asker, now=now)
+    mended = respelled(asked.topic) if answer.nobody else None
+    if mended is None:
+        return answer
+    said = (*asked.said, *(f"“{was}” read as {word}" for was, word in mended.items()))
+    topic = re.sub(r"[^\W\d_]+", lambda found: mended.get(found[0], found[0]), asked.topic)
+    again = searched(session, embedder, replace(asked, topic=topic, said=said), asker=asker, now=now)
+    return answer if again.nobody else again
+
+
+def searched(session: Session, embedder: Embedder, asked: Question, *, asker: Sight, now: datetime) -> Answer:
+    """What comes close to the matter of a question."""
     ranking = retrieve(session, embedder, asked, scope_of(asked, asker))
-    subject = subject_of(asked.topic, ranking, text=question)
+    spoken_of = search.held_by(session, [note.note_id for note in ranking.notes], asked.terms_without)
+    ranking = replace(
+        ranking, notes=[note for note in ranking.notes if asked.admits(spoken_of[note.note_id])]
+    )
+    subject = subject_of(asked.topic, ranking, text=asked.text)
     named = by_name(session, ranking.notes, subject) if subject else frozenset()
     close = close_notes(ranking, named)
     near: Sequence[Ranked] = ()
@@ -131,7 +130,8 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
     found = [finding for finding in found if finding not in left]
     told = {run.id for finding in (*found, *left) for run in finding.runs}
     own = silent_runs(session, asked, ranking, asker, subject)
-    silent = [run for run in own if run.id not in told]
+    held = run_search.held_by(session, [run.id for run in own], asked.terms_without)
+    silent = [run for run in own if run.id not in told and asked.admits(held[run.id])]
     if asked.outcome:
         silent = [run for run in silent if ended_well(run, judge(run)) in (None, asked.outcome == "good")]
     if not found and not silent:
@@ -157,40 +157,30 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
     )
 
 
-def contradicted(finding: Finding, outcome: Outcome | None) -> bool:
-    """Whether all that is logged about a note's runs speaks against the outcome asked for; a note alone never does."""
-    ended = {
-        ended_well(run, judgement) for run, judgement in zip(finding.runs, finding.judgements, strict=True)
-    }
-    return outcome is not None and ended == {outcome != "good"}
-
-
-def ended_well(run: RunView, judgement: Judgement) -> bool | None:
-    """What people tapped, else how it ended, else whether its metric got better; None where nothing tells."""
-    choices = set(run.verdicts.values()) & {"keep", "drop"}
-    if len(choices) == 1:
-        return choices == {"keep"}
-    if run.state in ("failed", "killed"):
-        return False
-    return got_better(judgement)
-
-
-def got_better(judgement: Judgement) -> bool | None:
-    """Against the first run that it can be measured by."""
-    return next((against.better for against in judgement.against if against.better is not None), None)
-
-
-def by_person(found: Sequence[Finding]) -> list[Finding]:
-    """What each person said together, the closest first; so the answer goes person by person."""
-    order: dict[tuple[int | str | None, str], int] = {}
-    for at, finding in enumerate(found):
-        order.setdefault(_who(finding), at)
-    return sorted(found, key=lambda finding: order[_who(finding)])
-
-
-def _who(finding: Finding) -> tuple[int | str | None, str]:
-    author = finding.note.author
-    return (author.id or author.name if author else finding.note.id), finding.project
+def listed(session: Session, embedder: Embedder, asked: Question, *, asker: Sight, now: datetime) -> Answer:
+    """What meets the conditions of a question that names no matter ("what did Ana try last week?"), the newest first."""
+    scope, good = scope_of(asked, asker), asked.outcome == "good"
+    ids = search.newest(session, scope, limit=MOST_SILENT) if asked.says_which else []
+    ranking = unranked(session, embedder, asked, ids)
+    found = gather(session, ranking.notes, ranking, asker)
+    own = run_search.runs_where(session, scope, limit=MOST_SILENT) if asked.says_which else []
+    told = {run.id for finding in found for run in finding.runs}
+    silent = [run for run in run_views(session, own, parents=True) if run.id not in told]
+    if asked.outcome:  # here only what is known to have ended so
+        found = [finding for finding in found if ended(finding, good)]
+        silent = [run for run in silent if ended_well(run, judge(run)) is good]
+    return Answer(
+        question=asked,
+        found=by_person(found[:MOST_FOUND]),
+        silent=silent,
+        near=[],
+        listed=True,
+        more=len(found) > MOST_FOUND or MOST_SILENT in (len(ids), len(own)),
+        projects=_project_count(session, asker),
+        since=_oldest(session, asker),
+        asked_at=now,
+        ranked=[note.note_id for note in ranking.notes],
+    )
 
 
 def close_notes(ranking: Ranking, named: AbstractSet[int]) -> list[Ranked]:
@@ -208,10 +198,8 @@ def close_notes(ranking: Ranking, named: AbstractSet[int]) -> list[Ranked]:
 def silent_runs(
     session: Session, asked: Question, ranking: Ranking, asker: Sight, subject: Subject | None
 ) -> list[RunView]:
-    """Runs that have what is asked for by their own words, or hold all of the question, or meet its conditions."""
+    """Runs that have what is asked for by their own words, or hold all of the question."""
     scope = scope_of(asked, asker)
-    if about_runs(asked) and not topic_terms(asked.topic):
-        return run_views(session, run_search.runs_where(session, scope, limit=MOST_SILENT), parents=True)
     if subject is not None and subject.trying:
         several = (
             [[name.term] for name in subject.names] if subject.any_of else [[n.term for n in subject.names]]
@@ -231,99 +219,6 @@ def silent_runs(
     return run_views(session, whole[:MOST_SILENT], parents=True)
 
 
-def about_runs(asked: Question) -> bool:
-    """Whether the question puts a condition that only a run can meet."""
-    of_run = asked.states or asked.tags or asked.groups or asked.domains or asked.datasets or asked.versions
-    return bool(of_run or asked.verdict or asked.params or asked.metrics)
-
-
-def known_names(session: Session, question: str, asker: Sight) -> Known:
-    """The names in the question that exist, of what the asker may see."""
-    words = re.findall(r"[\w./-]+", question.lower())
-    phrases = {
-        " ".join(words[i : i + n]).strip(".-/") for n in (1, 2, 3, 4) for i in range(len(words) - n + 1)
-    }
-    phrases |= {phrase.removesuffix("'s") for phrase in phrases}
-    people = select(Person).where(func.lower(Person.name).in_(phrases), ~col(Person.is_bot))
-    mentioned = re.findall(r"(?:<@|\bby:@?)(U\w+)", question)
-    by_slack = select(Person).where(col(Person.slack_id).in_(mentioned))
-    projects = select(Project.name, Project.id).where(func.lower(Project.name).in_(phrases))
-    if asker.project_ids is not None:
-        projects = projects.where(col(Project.id).in_(asker.project_ids))
-    numbers = may_name_numbers(question)
-    return Known(
-        people={
-            **{person.name.lower(): person.id or 0 for person in session.exec(people)},
-            **{f"<@{person.slack_id}>".lower(): person.id or 0 for person in session.exec(by_slack)},
-        },
-        projects={name.lower(): project_id or 0 for name, project_id in session.exec(projects)},
-        params=search_names.params(session, phrases, asker.project_ids) if numbers else {},
-        metrics=search_names.metrics(session, phrases, asker.project_ids) if numbers else {},
-        tags=search_names.tags(session, phrases, asker.project_ids) if numbers else {},
-        datasets=search_names.datasets(session, phrases, asker.project_ids)
-        if "data" in question.lower()
-        else {},
-        versions=search_names.versions(session, VERSION.findall(question.lower()), asker.project_ids),
-        asker_id=asker.person_id,
-    )
-
-
-def gather(session: Session, notes: Sequence[Ranked], ranking: Ranking, asker: Sight) -> list[Finding]:
-    """The notes as they are shown, in the order given."""
-    ids = [note.note_id for note in notes]
-    rows = session.exec(
-        select(Note, Person, Project)
-        .join(Project, col(Note.project_id) == col(Project.id))
-        .outerjoin(Person, col(Note.author_id) == col(Person.id))
-        .where(col(Note.id).in_(ids))
-    ).all()
-    readings = load_readings(session, ids)
-    cosines = nearest.items_of(session, ids, ranking.vector)
-    links: dict[int, list[int]] = {}
-    about = select(NoteRun).join(Run, col(NoteRun.run_id) == col(Run.id)).where(col(NoteRun.note_id).in_(ids))
-    if asker.project_ids is not None:
-        about = about.where(col(Run.project_id).in_(asker.project_ids))
-    for link in session.exec(about.order_by(col(NoteRun.run_id).desc())):
-        links.setdefault(link.note_id, []).append(link.run_id)
-    shown = {run_id for several in links.values() for run_id in several[:RUNS_A_NOTE]}
-    runs = {run.id: run for run in run_views(session, sorted(shown), parents=True)}
-    found = {}
-    for note, person, project in rows:
-        items, facts = readings[note.id or 0]
-        view = note_view(NoteBundle(note=note, author=person, items=items, facts=facts))
-        own = [runs[run_id] for run_id in links.get(view.id, [])[:RUNS_A_NOTE] if run_id in runs]
-        ranked = next(one for one in notes if one.note_id == view.id)
-        words, at = quote_of(view, ranking, cosines)
-        found[view.id] = Finding(
-            note=view,
-            project=project.name,
-            runs=own,
-            judgements=[judge(run) for run in own],
-            quote=words,
-            quote_time=at,
-            score=ranked.score,
-            closeness=ranking.closeness(ranked),
-            dated=note.said_at > UNDATED,
-        )
-    return [found[note_id] for note_id in ids if note_id in found]
-
-
-def quote_of(note: NoteView, ranking: Ranking, cosines: Mapping[int, float]) -> tuple[str, float | None]:
-    """The sentence that says most of what was asked, by words and by meaning, verbatim; for a memo with its time in the audio."""
-    items: Sequence[ItemView] = note.items
-    if items and note.kind == "memo":
-        best = max(
-            items, key=lambda item: ranking.share(terms(item.text)) + MEANING * cosines.get(item.id or 0, 0.0)
-        )
-        return best.text, best.start_time
-
-    def says(text: str) -> float:
-        near = [cosines.get(item.id or 0, 0.0) for item in items if item.text in text]
-        return ranking.share(set(terms(text))) + MEANING * max(near, default=0.0)
-
-    return max(sentences(note.text) or [note.text], key=says), None
-
-
 def _project_count(session: Session, asker: Sight) -> int:
     if asker.project_ids is not None:
         return len(asker.project_ids)
@@ -332,9 +227,10 @@ def _project_count(session: Session, asker: Sight) -> int:
 
 def _oldest(session: Session, asker: Sight) -> datetime | None:
     """When the oldest run in sight started; an index lookup a project."""
+    shared = not_private(asker.person_id, everything=asker.operator)
     first = (
         select(Run.started_at)
-        .where(col(Run.project_id) == col(Project.id), col(Run.started_at) > UNDATED)
+        .where(col(Run.project_id) == col(Project.id), col(Run.started_at) > UNDATED, shared)
         .order_by(col(Run.started_at))
         .limit(1)
         .correlate(Project)

@@ -1,7 +1,6 @@
 """The commands: one grammar for `/runs` in channels, mentions in threads and direct messages; each answers with a message."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil
@@ -34,6 +33,7 @@ from bot.compare_messages import comparison
 from bot.errors import NeedsModels, RunloreError
 from bot.grammar import Command, GrammarError, parse
 from bot.grammar_names import RunName
+from bot.grammar_sentences import ASKS, DOES
 from bot.help_messages import ambiguous, help_message, not_found, wrong_command
 from bot.list_messages import PAGE, run_list, run_show
 from bot.log_messages import log_lines
@@ -52,10 +52,6 @@ from storage.tables import Link, Person, Project, Run
 log = logging.getLogger(__name__)
 
 TAIL_LINES = 30
-ASKS = re.compile(
-    r"(?:who|what|which|why|how|when|where|did|does|do|has|have|had|was|were|is|are|any|can|could|would|should)\b",
-    re.IGNORECASE,
-)
 
 
 def answer(
@@ -171,7 +167,7 @@ def _who(asking: Asking, command: Command) -> Message:
         raise NeedsModels
     question = " ".join([command.text, *(each.words for each in command.filters)])
     if not ASKS.match(question):  # `who label smoothing` asks who tried it, in so many words
-        question = f"who tried {question}"
+        question = f"who {question}" if DOES.match(question) else f"who tried {question}"
     found = ask(asking.session, asking.services.models.embedder, question, asker=asking.sight, now=asking.now)
     return answer_message(found)
 

@@ -1,5 +1,6 @@
 """What people ask of digests: see one now, change when and how it comes, stop it."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -13,15 +14,21 @@ from bot.digest_report import report
 from bot.digests import WEEKDAYS, moved
 from bot.errors import BadInput, NotFound
 from bot.grammar import Command
+from bot.periods import find_period
 from bot.plain_text import plain_text
 from bot.values import Message
 from storage.memory import Subscription
 from storage.tables import Person, Project
 
+PAST = re.compile(r"\b(?:today|yesterday|this|last|past|since)\b", re.IGNORECASE)
+
 
 def command(asking: Asking, asked: Command) -> Message:
-    """`digest` previews the next one; `digest 08:30`, `digest full`, `digest mon,thu`, `digest off` change what the channel gets."""
-    words = asked.text.lower().replace(",", " ").split()
+    """`digest` previews the next one, `digest yesterday` what moved since then; `digest 08:30`, `digest full`, `digest mon,thu`,
+    `digest off` change what the channel gets."""
+    period = find_period(asked.text, now=asking.now) if PAST.search(asked.text) else None
+    text = f"{asked.text[: period.start]} {asked.text[period.end :]}" if period else asked.text
+    words = text.lower().replace(",", " ").split()
     session, channel, now = asking.session, asking.channel, asking.now
     if words[:1] == ["off"]:
         return mute(asking)
@@ -36,7 +43,8 @@ def command(asking: Asking, asked: Command) -> Message:
     here = session.exec(
         select(Subscription).where(Subscription.channel_id == channel, col(Subscription.active))
     ).first()
-    since = asking.filter(asked).since or (here and here.last_covered_until) or now - timedelta(days=1)
+    told = asking.filter(asked).since or (period and period.since)
+    since = told or (here and here.last_covered_until) or now - timedelta(days=1)
     return _preview(asking, here, since=since, depth=depth or (here.depth if here else "brief"))
 
 

@@ -10,6 +10,7 @@ from bot.grammar_filters import GrammarError as GrammarError
 from bot.grammar_filters import read_filter, spaced
 from bot.grammar_names import RunName as RunName
 from bot.grammar_names import read_run
+from bot.grammar_sentences import PHRASES, is_question
 from bot.grammar_text import Token, prepare, tokens
 
 MAIN = ("list", "show", "compare", "who", "note", "digest")
@@ -75,6 +76,8 @@ def parse(text: str, *, here: str | None = None) -> Command:
         return parse(rest, here=here)
     name = ALIASES.get(word, word)
     if name not in COMMANDS:
+        if is_question(said) or (" " in said and said.endswith("?") and not near_command(word)):
+            return read_who("who", said, place)
         raise unknown(said, word)
     rest = rest.strip()
     return READERS.get(name, read_filtered)(name, "more" if word == "more" else rest, place)
@@ -88,15 +91,21 @@ def thread_run(here: str) -> RunName:
 
 def unknown(said: str, word: str) -> GrammarError:
     """No command by that name: the nearest right one, else the one that takes any words."""
-    near = get_close_matches(word, [*COMMANDS, *ALIASES], n=1, cutoff=0.6)
+    near = near_command(word)
     if near:
-        right = f"{ALIASES.get(near[0], near[0])} {said.partition(' ')[2]}".strip()
+        right = f"{near} {said.partition(' ')[2]}".strip()
         return GrammarError(f"I do not know “{word}”.", suggestion=right)
     if len(said.split()) > 2:
         return GrammarError(
             "I did not understand that. To search what people tried, ask:", suggestion=f"who {said}"
         )
     return GrammarError(f"I do not know “{word}”. All commands:", suggestion="help")
+
+
+def near_command(word: str) -> str | None:
+    """The command that a word may be a slip of."""
+    near = get_close_matches(word, [*COMMANDS, *ALIASES], n=1, cutoff=0.6)
+    return ALIASES.get(near[0], near[0]) if near else None
 
 
 def read_sentence(said: str, here: RunName | None) -> Command | None:
@@ -109,41 +118,6 @@ def read_sentence(said: str, here: RunName | None) -> Command | None:
         rest = (found.groupdict().get("rest") or "").strip()
         return READERS.get(name, read_filtered)(name, rest, here)
     return None
-
-
-PEOPLE = r"(?:who|has|did|have|is|was)(?:\s+(?:has|have|had|did|is|was|else|anyone|anybody|someone|somebody|we|ever|already))*"
-PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
-    for pattern, name in (
-        (
-            PEOPLE + r"\s+(?:tried|try|tested|test|used|use|using|run|explored|attempted)\s+(?P<rest>.+)",
-            "who",
-        ),
-        (r"who(?:'s| is| are)?\s+running(?:\s+(?:what|now|anything|something))*(?:\s+right now)?", "now"),
-        (r"what(?:'s| is| are)\s+running(?:\s+now)?", "now"),
-        (
-            r"(?:please\s+|can you\s+|could you\s+)+(?:list|show)(?:\s+me)?\s+(?:all\s+|the\s+)?runs(?P<rest>(?:\s.*)?)",
-            "list",
-        ),
-        (r"(?:list|show)(?:\s+me)?\s+(?:all\s+)?(?:of\s+)?(?:the\s+)?runs(?P<rest>(?:\s.*)?)", "list"),
-        (r"(?:list|show)(?:\s+me)?\s+my\s+runs(?P<rest>(?:\s.*)?)", "mine"),
-        (r"my\s+runs(?P<rest>(?:\s.*)?)", "mine"),
-        (r"(?:please\s+|can you\s+|could you\s+)+compare\s+(?P<rest>.+)", "compare"),
-        (
-            r"how\s+(?:does|do|did)\s+(?:this|it)(?:\s+run)?\s+compare\s+(?:to|with|against)\s+(?P<rest>.+)",
-            "compare",
-        ),
-        (r"how\s+(?:does|do|did)\s+(?P<rest>\S+\s+compare\s+(?:to|with|against)\s+.+)", "compare"),
-        (r"(?:please\s+|can you\s+|could you\s+)*(?:show|tell)\s+me\s+(?:about\s+)?(?P<rest>.+)", "show"),
-        (r"what\s+(?:is|was|happened\s+(?:to|in|with))\s+(?P<rest>(?:[\w.-]+/|#)\d+)", "show"),
-        (
-            r"what\s+(?:happened|moved|changed|is new|did we do|did we try)(?:\s+(?P<rest>today|yesterday|this week|last week))?",
-            "digest",
-        ),
-        (r"(?:please\s+)?(?:be quiet|stop posting|shut up|silence)", "mute"),
-        (r"(?:please\s+)?(?:make a note|note down|remember)(?:\s+that)?:?\s+(?P<rest>.+)", "note"),
-    )
-)
 
 
 def read_filtered(name: str, rest: str, here: RunName | None) -> Command:
@@ -322,7 +296,7 @@ def read_who(name: str, rest: str, here: RunName | None) -> Command:
             filters.append(condition)
         else:
             words.append(f'"{token.text}"' if token.quoted and " " in token.text else token.text)
-    if not words:
+    if not words and not filters:
         raise GrammarError("Who has tried what?", suggestion="who label smoothing")
     return Command(name=name, filters=tuple(filters), text=" ".join(words))
 

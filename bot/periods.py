@@ -19,6 +19,7 @@ _MONTHS = [
     "november",
     "december",
 ]
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTH = "|".join([*_MONTHS, *(month[:3] for month in _MONTHS if month != "may"), "sept"])
 _DATE = rf"\d{{4}}-\d{{2}}-\d{{2}}|\d{{4}}-\d{{2}}|(?:\d{{1,2}}(?:st|nd|rd|th)?\s+)?(?:{_MONTH})\b(?:\s+\d{{1,2}}(?:st|nd|rd|th)?\b)?(?:,?\s+\d{{4}})?|(?:19|20)\d{{2}}"
 
@@ -118,7 +119,17 @@ def _this(found: re.Match[str], now: datetime) -> Period:
 
 def _named_day(found: re.Match[str], now: datetime) -> Period:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return (today, None) if found[0].lower() == "today" else (today - timedelta(days=1), today)
+    if found["day"].lower() == "today":
+        return today, None
+    return today - timedelta(days=1), None if found["since"] else today
+
+
+def _weekday(found: re.Match[str], now: datetime) -> Period:
+    """The last one that has begun."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    wanted = next(at for at, name in enumerate(_WEEKDAYS) if found["day"].lower() == name)
+    start = today - timedelta(days=(today.weekday() - wanted) % 7)
+    return start, None if found["lead"].lower() == "since" else start + timedelta(days=1)
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -128,10 +139,11 @@ def _pattern(text: str) -> re.Pattern[str]:
 _PERIODS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime], Period]], ...] = (
     (_pattern(rf"(?:between|from)\s+({_DATE})\s+(?:and|to|until)\s+({_DATE})"), _between),
     (_pattern(rf"since\s+({_DATE})"), _since),
+    (_pattern(rf"(?P<lead>since|on|last)\s+(?P<day>{'|'.join(_WEEKDAYS)})\b"), _weekday),
     (_pattern(rf"after\s+({_DATE})"), _after),
     (_pattern(rf"(?:before|until)\s+({_DATE})"), _before),
     (_pattern(r"(?:in |over |during |within |since )?(?:the )?(?:last|past)\s+(\d+)?\s*(day|week|month|quarter|year)s?\b"), _last),
     (_pattern(r"this\s+(day|week|month|quarter|year)\b"), _this),
-    (_pattern(r"(?:today|yesterday)\b"), _named_day),
+    (_pattern(r"(?P<since>since\s+)?(?P<day>today|yesterday)\b"), _named_day),
     (_pattern(rf"(?:in|during|on)\s+({_DATE})"), _during),
 )  # fmt: skip

@@ -1,78 +1,18 @@
 """Reads the conditions out of a question: whom, where, when and how it ended; what is left is what it is about."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from bot.grammar_filters import Filter, GrammarError, read_filter
 from bot.numbers import day
 from bot.periods import find_period
-from storage.search_scope import Bound
-
-Outcome = Literal["good", "bad"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
-    """Names that exist, in lower case: only these can be conditions."""
-
-    people: Mapping[str, int] = field(default_factory=dict)
-    projects: Mapping[str, int] = field(default_factory=dict)
-    params: Mapping[str, Sequence[str]] = field(
-        default_factory=dict
-    )  # also by the last part of a nested name
-    metrics: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    datasets: Mapping[str, str] = field(default_factory=dict)
-    versions: Sequence[str] = ()  # beginnings of commits and fingerprints
-    asker_id: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
-    """A question taken apart; `said` are the conditions in words, to repeat them in the answer."""
-
-    text: str
-    topic: str
-    people: tuple[int, ...] = ()
-    project_ids: tuple[int, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    states: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    domains: tuple[str, ...] = ()
-    datasets: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
-    verdict: Literal["keep", "drop"] | None = None
-    outcome: Outcome | None = None
-    params: tuple[Bound, ...] = ()
-    metrics: tuple[Bound, ...] = ()
-    said: tuple[str, ...] = ()
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether any condition leaves something out."""
-        return bool(
-            self.people or self.project_ids or self.since or self.until or self.states or self.tags or self.groups
-            or self.domains or self.datasets or self.versions or self.verdict or self.params or self.metrics
-        )  # fmt: skip
-
+from bot.question_numbers import bounds, key_bound
+from bot.question_values import Known, Outcome, Question
 
 NOWHERE = 0  # nobody's and no project's key: what is named and not known matches nothing
 
-_NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
-_NAME = r"[A-Za-z][\w./-]*"
-_MORE = r">=|≥|>|above|over|more than|greater than|higher than|at least|better than"
-_LESS = r"<=|≤|<|below|under|less than|smaller than|lower than|at most"
-_BOUND = re.compile(
-    rf"(?:\bwith\s+|\bwhere\s+|\bhaving\s+)?(?P<name>{_NAME})\s*(?:of\s+|is\s+|was\s+)?"
-    rf"(?P<sign>{_MORE}|{_LESS}|==?|of)\s*(?P<value>{_NUMBER})(?P<percent>\s?%)?",
-    re.IGNORECASE,
-)
-_EQUALS = re.compile(rf"(?:\bwith\s+)?(?P<name>{_NAME})\s*==?\s*(?P<value>[\w./-]+)")
 _STATES: tuple[tuple[str, str], ...] = (
     (
         r"(?:runs?\s+(?:that|which)\s+|(?:has|have|did)\s+\w+\s+runs?\s+)?crashed|failed(?=\s+(?:runs?|jobs?)\b)",
@@ -104,18 +44,15 @@ _GOOD = re.compile(
 )
 
 
-def may_name_numbers(text: str) -> bool:
-    """Whether it is worth looking up which params, metrics and tags exist."""
-    return bool(_BOUND.search(text) or _EQUALS.search(text) or re.search(r"\btag", text, re.IGNORECASE))
-
-
 def read_question(text: str, known: Known, *, now: datetime) -> Question:
     """Take the conditions out of a question, one kind after the other."""
     question = Question(text=text, topic=text)
     for take in (
         _keyed,
-        _bounds,
+        bounds,
         _times,
+        key_bound,
+        _without,
         _people,
         _projects,
         _domains,
@@ -161,13 +98,10 @@ def _filtered(question: Question, told: Filter, known: Known, now: datetime) -> 
             question, said = replace(question, project_ids=ids), f"in {value}"
         case "by":
             name = str(value).strip("<@>")
-            mine = (
-                known.asker_id
-                if name == "me"
-                else known.people.get(name.lower(), known.people.get(f"<@{name}>".lower()))
-            )
-            question = replace(question, people=(*question.people, mine or NOWHERE))
-            said = "by you" if name == "me" else f"by {name}"
+            other = known.people.get(name.lower(), known.people.get(f"@{name}".lower()))
+            one = known.asker_id if name == "me" else other
+            question = replace(question, people=(*question.people, one or NOWHERE))
+            said = "by you" if name == "me" else f"by {known.called.get(one or NOWHERE, name)}"
         case "state":
             question, said = replace(question, states=(str(value),)), f"{value} runs"
         case "group":
@@ -177,39 +111,6 @@ def _filtered(question: Question, told: Filter, known: Known, now: datetime) -> 
         case _:
             return None
     return replace(question, said=(*question.said, said))
-
-
-def _bounds(question: Question, known: Known, now: datetime) -> Question:
-    for found in list(_BOUND.finditer(question.topic)):
-        name = found["name"].lower()
-        sign, value = found["sign"].lower(), float(found["value"])
-        names = known.metrics.get(name) or known.params.get(name)
-        if not names:
-            continue
-        if found["percent"]:
-            value /= 100
-        if sign in ("=", "==", "of"):
-            bound = Bound(names=names, least=value, most=value)
-        elif re.fullmatch(_MORE, sign):
-            bound = Bound(names=names, least=value)
-        else:
-            bound = Bound(names=names, most=value)
-        question = _bounded(question, found[0], bound, is_metric=name in known.metrics)
-    for found in list(_EQUALS.finditer(question.topic)):
-        name = found["name"].lower()
-        if names := known.params.get(name):
-            question = _bounded(
-                question, found[0], Bound(names=names, equals=found["value"]), is_metric=False
-            )
-    return question
-
-
-def _bounded(question: Question, words: str, bound: Bound, *, is_metric: bool) -> Question:
-    topic = question.topic.replace(words, " ", 1)
-    said = (*question.said, " ".join(words.split()))
-    if is_metric:
-        return replace(question, metrics=(*question.metrics, bound), topic=topic, said=said)
-    return replace(question, params=(*question.params, bound), topic=topic, said=said)
 
 
 def _times(question: Question, known: Known, now: datetime) -> Question:
@@ -228,13 +129,13 @@ def _people(question: Question, known: Known, now: datetime) -> Question:
     topic = question.topic
     for name in sorted(known.people, key=len, reverse=True):
         pattern = re.compile(
-            rf"(?:\b(?:by|from|of)\s+)?(?<![\w@-])@?{re.escape(name)}(?![\w-])(?:'s|’s)?:?", re.IGNORECASE
+            rf"(?:\b(?:by|from|of)\s+)?(?<![\w@-])<?@?{re.escape(name)}>?(?![\w-])(?:'s|’s)?:?", re.IGNORECASE
         )
         if found := pattern.search(topic):
-            found_ids.append(known.people[name])
-            said.append(
-                f"by {found[0].strip(' :@').removesuffix('’s').removesuffix(chr(39) + 's').removeprefix('by ')}"
-            )
+            one = known.people[name]
+            found_ids.append(one)
+            words = found[0].strip(" :@").removesuffix("’s").removesuffix("'s").removeprefix("by ")
+            said.append(f"by {known.called.get(one, words)}")
             topic = f"{topic[: found.start()]} {topic[found.end() :]}"
     own = re.search(r"\b(?:did|have|had)\s+I\b|\bmy\s+(?:own\s+)?(?:runs?|notes?|experiments?)\b", topic)
     if own and known.asker_id is not None:
@@ -344,7 +245,24 @@ def _states(question: Question, known: Known, now: datetime) -> Question:
     return question
 
 
+_WITHOUT = re.compile(
+    r",?\s*\b(?:but\s+(?:not|without)|except(?:\s+for)?|excluding|apart\s+from|other\s+than)\s+"
+    r"(?:(?:with|on|in|for|by|using|the|a|an)\s+)*(?P<what>\w[^,;?!]*)",
+    re.IGNORECASE,
+)
+
+
+def _without(question: Question, known: Known, now: datetime) -> Question:
+    """Mixup but not on resnet50: what speaks of that is no answer."""
+    if found := _WITHOUT.search(question.topic):
+        said = (*question.said, " ".join(found[0].strip(" ,").split()))
+        return replace(question, without=(found["what"].strip(),), topic=_cut(question, found), said=said)
+    return question
+
+
 def _verdict(question: Question, known: Known, now: datetime) -> Question:
+    if re.match(r"\s*why\b", question.text, re.IGNORECASE):
+        return question  # the reason is in people's words, whether or not somebody tapped
     for pattern, verdict in _VERDICTS:
         if found := re.search(pattern, question.topic, re.IGNORECASE):
             word = "kept" if verdict == "keep" else "dropped"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from bot.question import Question
+from bot.question_values import Question
 from bot.sight import Sight
 from nlp.terms import Asked, asked, bare, query_terms
 from nlp.thesaurus import SUREST, thesaurus
@@ -122,6 +122,18 @@ def retrieve(
         vector=vector,
         asked=asked(question.topic) or [Asked(term, named=False) for term in own],
         described={term: weight / SUREST for term, weight in weights.items() if term not in own},
+    )
+
+
+def unranked(session: Session, embedder: Embedder, question: Question, note_ids: Sequence[int]) -> Ranking:
+    """Notes in an order of their own, for a question that asks for no matter: only which sentence is quoted is chosen by it."""
+    return Ranking(
+        notes=[Ranked(note_id=one, score=0.0, bm25=0.0, cosine=0.0, matched=frozenset()) for one in note_ids],
+        weights={},
+        known=search.frequencies(session, ()),
+        vector=embedder.embed([question.text])[0],
+        asked=(),
+        described={},
     )
 
 

@@ -4,18 +4,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
+from bot.findings import Finding
 from bot.retrieval import Ranked, Ranking
 from bot.values import ItemView, RunView
 from nlp.concepts import spelled
 from nlp.terms import Asked, bare, terms
 from storage import run_search, search
-
-if TYPE_CHECKING:
-    from bot.ask import Finding
 
 MOSTLY = 0.6
 """Share of the question, by rarity, that its names must be: else it asks for more than they say."""
@@ -33,6 +30,8 @@ TRYING = re.compile(
     r"\b(?:tr(?:y|ied|ies|ying)|us(?:e|ed|es|ing)|ran|run|tests?|tested|combined?|added|add|trained|experiment\w*|compared?)\b",
     re.IGNORECASE,
 )
+NEGATED = re.compile(r"\b(?:not|never|without|nobody|no one)\b|n't\b", re.IGNORECASE)
+"""Who asks who did not use a thing is not told who did."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +89,7 @@ def subject_of(topic: str, ranking: Ranking, *, text: str) -> Subject | None:
         names=tuple(name for name, _ in told),
         words=(" or " if either else " and ").join(dict.fromkeys(words for _, words in told)),
         any_of=either,
-        trying=TRYING.search(text) is not None,
+        trying=TRYING.search(text) is not None and not NEGATED.search(topic),
     )
 
 
@@ -108,7 +107,7 @@ def by_name(session: Session, notes: Sequence[Ranked], subject: Subject) -> froz
     return frozenset(note_id for note_id, words in held.items() if subject.held(words))
 
 
-def with_subject(session: Session, found: Sequence["Finding"], subject: Subject) -> list["Finding"]:
+def with_subject(session: Session, found: Sequence[Finding], subject: Subject) -> list[Finding]:
     """The findings with who speaks of the subject in so many words, and which of their runs had it."""
     runs = [run for finding in found for run in finding.runs]
     had = having(runs, run_search.held_by(session, sorted({run.id for run in runs}), subject.terms), subject)

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 
 _FILE = "data/ask_synonyms.txt"
+SHORTEST_SLIP = 5
+SLIP = 0.86
+"""How alike a word and the one it was meant to be are; "gradiant" and "gradient" are .88."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +112,27 @@ def is_short_for(short: str, long: str) -> bool:
         )
 
     return fits(wanted, 0)
+
+
+@lru_cache(maxsize=1)
+def _spelling_words() -> tuple[str, ...]:
+    words = (
+        word for concept in concepts() for one in concept.spellings for word in re.findall(r"[a-z]+", one)
+    )
+    return tuple(sorted({word for word in words if len(word) >= SHORTEST_SLIP}))
+
+
+def respelled(text: str) -> Mapping[str, str] | None:
+    """Words of a text that are slips of words in these spellings, and what they were meant to be: "smothing" is smoothing."""
+    mended: dict[str, str] = {}
+    for word in re.findall(r"[^\W\d_]+", text):
+        lower = word.lower()
+        if len(word) < SHORTEST_SLIP or lower in _spelling_words():
+            continue
+        near = get_close_matches(lower, _spelling_words(), n=1, cutoff=SLIP)
+        if near and lower.rstrip("s") != near[0].rstrip("s"):
+            mended[word] = near[0]
+    return mended or None
 
 
 Phrases = Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]

@@ -41,6 +41,8 @@ def matching_runs(
 
 def held_by(session: Session, run_ids: Sequence[int], terms: Sequence[str]) -> dict[int, frozenset[str]]:
     """Which of the terms each run holds in its own words."""
+    if not terms:
+        return dict.fromkeys(run_ids, frozenset())
     rows = session.connection().execute(_HELD, {"ids": list(run_ids), "terms": list(terms)})
     held = {row.id: frozenset(row.held) for row in rows}
     return {run_id: held.get(run_id, frozenset()) for run_id in run_ids}

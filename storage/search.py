@@ -197,6 +197,12 @@ def lexical_candidates(
     return [note_id or 0 for note_id in session.exec(statement)]
 
 
+def newest(session: Session, scope: Scope, *, limit: int) -> list[int]:
+    """The notes that were said last."""
+    query = select(Note.id).where(*visible(scope)).order_by(col(Note.said_at).desc(), col(Note.id).desc())
+    return [note_id or 0 for note_id in session.exec(query.limit(limit))]
+
+
 def measure(
     session: Session,
     note_ids: Iterable[int],
@@ -242,6 +248,8 @@ ORDER BY m.bm25 DESC NULLS LAST, n.id
 
 def held_by(session: Session, note_ids: Sequence[int], terms: Sequence[str]) -> dict[int, frozenset[str]]:
     """Which of the terms each note holds."""
+    if not terms:
+        return dict.fromkeys(note_ids, frozenset())
     rows = session.connection().execute(_HELD, {"ids": list(note_ids), "terms": list(terms)})
     held = {row.id: frozenset(row.held) for row in rows}
     return {note_id: held.get(note_id, frozenset()) for note_id in note_ids}

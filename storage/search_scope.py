@@ -19,12 +19,13 @@ UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
-    """A param or metric, by all its full names, between two numbers; or a param that equals a value."""
+    """A param or metric, by all its full names, between two numbers; or a param that equals a value, or is set to another."""
 
     names: Sequence[str]
     least: float | None = None
     most: float | None = None
     equals: str | None = None
+    differs: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,9 +153,21 @@ def _param_bound(bound: Bound) -> list[ColumnElement[bool]]:
         found.append(col(Param.number) >= bound.least)
     if bound.most is not None:
         found.append(col(Param.number) <= bound.most)
+    words = func.lower(col(Param.value).op("#>>")(cast([], ARRAY(Text))))
     if bound.equals is not None:
-        found.append(func.lower(col(Param.value).op("#>>")(cast([], ARRAY(Text)))) == bound.equals.lower())
+        found.append(words == bound.equals.lower())
+    if bound.differs is not None:
+        number = _number(bound.differs)
+        same = words == bound.differs.lower() if number is None else col(Param.number) == number
+        found.append(same.is_not(True))
     return found
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _metric_bound(bound: Bound) -> list[ColumnElement[bool]]:

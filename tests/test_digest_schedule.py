@@ -220,3 +220,15 @@ def test_a_preview_where_none_is_subscribed_tells_of_the_last_day(session: Sessi
     ends(session, MONDAY - 2 * DAY)
     ends(session, MONDAY - HOUR)
     assert "1 run" in preview(session, kept, "digest", now=MONDAY)
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [("digest yesterday", "1 run"), ("what happened last week?", "2 runs"), ("what moved today?", "Nothing")],
+)
+def test_a_preview_reaches_back_as_far_as_is_asked(session: Session, words: str, runs: str) -> None:
+    kept = connected(session, since=MONDAY)
+    ends(session, MONDAY - 3 * DAY)
+    ends(session, MONDAY - DAY)
+    assert runs in preview(session, kept, words, now=MONDAY)
+    assert kept.weekdays == ["mon", "tue", "wed", "thu", "fri"]

@@ -90,6 +90,33 @@ def test_a_question_after_others_is_who(text: str) -> None:
     assert parse(text) == Command(name="who", text="label smoothing")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "why did we drop warmup",
+        "what did Ana decide about the tokenizer?",
+        "has @U0ANA tried mixup?",
+        "did mixup help?",
+        "why is training slow?",
+        "which runs were kept",
+        "anything in vision since Monday?",
+        "float16 or bfloat16?",
+    ],
+)
+def test_a_question_in_ones_own_words_is_asked_whole(text: str) -> None:
+    assert parse(text) == Command(name="who", text=text.rstrip("?"))
+
+
+def test_a_question_may_be_conditions_alone() -> None:
+    command = parse("who tried lr!=3e-4")
+    assert (command.name, command.text, [f.words for f in command.filters]) == ("who", "", ["lr!=0.0003"])
+
+
+def test_a_slip_in_a_command_is_no_question() -> None:
+    with pytest.raises(GrammarError, match="comprae"):
+        parse("comprae 41 42?")
+
+
 def test_filters_in_a_question_are_taken_out_of_its_words() -> None:
     command = parse("who label smoothing since:4w by:<@U0ANA|ana> optimizer:lion")
     assert command.text == "label smoothing optimizer:lion"

@@ -4,17 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.question import VERSION, Known, Question, read_question
+from bot.question import VERSION, read_question
+from bot.question_values import Known, Question
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KNOWN = Known(
-    people={"ana": 1, "ben ito": 2, "<@u0cem>": 3},
+    people={"ana": 1, "ben ito": 2, "@u0cem": 3},
     projects={"vision": 10, "nano-chat": 11},
     params={"lr": ["optimizer.lr"], "optimizer": ["optimizer"]},
     metrics={"val_acc": ["val_acc"], "val_loss": ["val/val_loss"]},
     tags={"baseline": "Baseline"},
     datasets={"faces": "Faces"},
     versions=("3fa92b1",),
+    key_metrics={"val/val_loss": "min", "val_acc": "max"},
+    called={3: "cem"},
     asker_id=9,
 )
 
@@ -33,6 +36,7 @@ def read(text: str) -> Question:
         ("what has Ana tried with dropout?", (1,)),
         ("dropout runs by ben ito", (2,)),
         ("<@U0CEM>: any luck with dropout?", (3,)),
+        ("has @U0CEM tried dropout?", (3,)),  # as the grammar hands on who was mentioned
         ("did I ever try dropout?", (9,)),
         ("Ana's dropout notes", (1,)),
         ("who tried bananas?", ()),
@@ -67,6 +71,10 @@ def test_a_project_is_a_condition_only_where_it_is_said_to_be_one() -> None:
         ("after May", day(2026, 6, 1), None),
         ("between 3 Nov and 10 Nov", day(2026, 11, 3), day(2026, 11, 11)),
         ("yesterday", day(2026, 11, 22), day(2026, 11, 23)),
+        ("since yesterday", day(2026, 11, 22), None),
+        ("since Friday", day(2026, 11, 20), None),
+        ("on Monday", day(2026, 11, 23), day(2026, 11, 24)),  # today
+        ("last Sunday", day(2026, 11, 22), day(2026, 11, 23)),
         ("this week", day(2026, 11, 23), None),
         ("on 31 June", day(2026, 6, 30), day(2026, 7, 1)),
     ],
@@ -96,6 +104,56 @@ def test_bounds_on_metrics_and_params() -> None:
 def test_a_param_can_equal_a_word() -> None:
     (bound,) = read("dropout with optimizer=lion").params
     assert (bound.names, bound.equals) == (["optimizer"], "lion")
+
+
+def test_who_was_mentioned_is_called_by_name() -> None:
+    assert read("has @U0CEM tried dropout?").said == ("by cem",)
+
+
+@pytest.mark.parametrize("text", ["who used lr != 3e-4", "who used lr!=3e-4?", "dropout with lr ≠ 3e-4"])
+def test_a_param_can_be_asked_for_that_is_set_to_something_else(text: str) -> None:
+    (bound,) = read(text).params
+    assert (bound.names, bound.differs, bound.equals) == (["optimizer.lr"], "3e-4", None)
+
+
+def test_a_metric_may_be_called_in_two_words() -> None:
+    (bound,) = read("who got val acc above 0.9?").metrics
+    assert (bound.names, bound.least) == (["val_acc"], 0.9)
+    assert read("who got val acc above 0.9?").topic == "who got"
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "most"),
+    [
+        ("who got below 2.9 last month?", ["val/val_loss"], 2.9),
+        ("did anyone get below 2.9 with lion?", ["val/val_loss"], 2.9),
+        ("who got under 10 minutes?", None, None),
+        ("who ran below 3 GB?", None, None),
+    ],
+)
+def test_a_bound_on_nothing_named_is_on_what_counts(text: str, names: list[str] | None, most: float) -> None:
+    assert [(bound.names, bound.most) for bound in read(text).metrics] == ([(names, most)] if names else [])
+
+
+def test_a_bound_from_below_is_on_what_should_be_high() -> None:
+    (bound,) = read("who reached above 90%?").metrics
+    assert (bound.names, bound.least) == (["val_acc"], 0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "without"),
+    [
+        ("who tried mixup but not on resnet50?", "who tried mixup", ("resnet50",)),
+        ("SWA except with EMA, since March", "SWA", ("EMA",)),
+        ("who trained without warmup?", "who trained without warmup", ()),
+    ],
+)
+def test_what_is_to_be_left_out_is_no_topic(text: str, topic: str, without: tuple[str, ...]) -> None:
+    assert (read(text).topic.rstrip(" ,"), read(text).without) == (topic, without)
+
+
+def test_who_asks_why_something_was_dropped_asks_for_words_not_for_taps() -> None:
+    assert read("why was warmup dropped?").verdict is None
 
 
 def test_an_unknown_name_is_no_condition() -> None:
@@ -192,7 +250,7 @@ def test_how_one_asks_for_files_and_branches_is_no_topic(text: str, topic: str) 
 
 
 def test_the_commands_filters_are_conditions() -> None:
-    known = Known(people={"ana": 1, "<@u0ben>": 4}, projects={"vision": 2}, asker_id=9)
+    known = Known(people={"ana": 1, "@u0ben": 4}, projects={"vision": 2}, asker_id=9)
     read = read_question(
         "who tried label smoothing project:vision by:@ana since:28d until:2026-11-20 state:failed domain:speech group:lrs?",
         known, now=NOW,
