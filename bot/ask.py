@@ -20,7 +20,7 @@ from bot.subject import Subject, by_name, having, subject_of, with_subject
 from bot.values import PersonView, RunView
 from bot.views import run_views
 from nlp.concepts import respelled
-from nlp.terms import query_terms, topic_terms
+from nlp.terms import query_terms, stem, topic_terms
 from nlp.values import Embedder
 from storage import run_search, search
 from storage.run_list import not_private
@@ -30,6 +30,8 @@ from storage.tables import Person, Project, Run
 LONGEST = 1_000  # characters of a question that are read
 MOST_FOUND = 20
 MOST_SILENT = 50
+NO_MATTER = {stem("trained"), stem("runs")}
+"""What says no more than that something was done: "who trained with lr<1e-3?"."""
 WHOLE = 0.99
 """Share of the question's words that a run without a note must hold: its params say little, so they must say all."""
 NEIGHBOURS = 3
@@ -100,7 +102,7 @@ def ask(session: Session, embedder: Embedder, question: str, *, asker: Sight, no
     """Answer a question from what the asker may see."""
     question = question.replace("\0", " ")[:LONGEST]
     asked = read_question(question, known_names(session, question, asker), now=now)
-    if not topic_terms(asked.topic):
+    if not set(topic_terms(asked.topic)) - NO_MATTER:
         return listed(session, embedder, asked, asker=asker, now=now)
     answer = searched(session, embedder, asked, asker=asker, now=now)
     mended = respelled(asked.topic) if answer.nobody else None

@@ -153,6 +153,8 @@ def import_file(
     console.print(
         f"{result.added} new, {result.changed} changed, {result.unchanged} known already, {len(result.bad)} skipped."
     )
+    if result.added or result.changed:
+        console.print("What they tell (changes, outcomes, decisions) is read while the bot runs.")
 
 
 def _embed(database: Database, embedder: Embedder) -> int:

@@ -121,7 +121,7 @@ def _read_waiting(session: Session) -> None:
     """Notes that were not read yet when they were exported are read here."""
     waiting = select(Note).where(col(Note.read_at).is_(None), col(Note.deleted_at).is_(None), Note.text != "")
     for note in session.exec(waiting):
-        notes.read_again(session, note)
+        notes.read_again(session, note, priority=notes.LATER)
 
 
 def _read(place: Path) -> Iterator[dict[str, Any]]:

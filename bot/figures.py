@@ -42,10 +42,11 @@ ASK = Histogram("runlore_ask_seconds", "Time an answer took, from question to fi
 LOST = Counter("runlore_runs_lost_total", "Runs that were declared lost")
 STALLED = Counter("runlore_jobs_stalled_total", "Jobs taken back from dead workers", ["queue"])
 
+# What waits behind the rest on purpose (an import's readings) is counted, and is no sign of trouble by its age.
 _STATE = text(
     """
     SELECT 'queue' AS part, job.queue_name AS name, job.status::text AS state, count(*) AS number,
-        extract(epoch FROM now() - min(event.at)) AS oldest
+        extract(epoch FROM now() - min(event.at) FILTER (WHERE job.priority >= 0)) AS oldest
     FROM procrastinate_jobs job LEFT JOIN LATERAL (
         SELECT max(at) AS at FROM procrastinate_events
         WHERE job_id = job.id AND type IN ('deferred', 'deferred_for_retry', 'scheduled')

@@ -1,4 +1,4 @@
-"""Takes in notes written elsewhere, one JSON object a line: projects, runs, people and notes, searchable at once."""
+"""Takes in notes written elsewhere, one JSON object a line: projects, runs, people and notes, searchable at once, read by and by."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from sqlmodel import Session, col, func, select
 
-from bot import search_index
+from bot import notes, search_index
 from storage.memory import Note, NoteRun
 from storage.search_scope import UNDATED
 from storage.tables import MetricSummary, Param, Person, Project, Run
@@ -150,6 +150,8 @@ def _import(session: Session, lines: Sequence[Line], *, now: datetime) -> tuple[
             session.add(NoteRun(note_id=note.id or 0, run_id=runs[_uid(line)].id or 0))
     session.flush()
     search_index.index(session, [note.id or 0 for note in touched])
+    for note in touched:
+        notes.read_again(session, note, priority=notes.LATER)
     return new, len(touched) - new
 
 

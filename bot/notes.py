@@ -21,6 +21,8 @@ from storage.tables import Person, Project, Run
 
 RECENT = timedelta(hours=2)
 CARD = "note:{}:card"
+LATER = -10
+"""Priority of readings that nobody waits for: behind all that is said in Slack meanwhile."""
 
 
 def receive(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note | None:
@@ -165,10 +167,10 @@ def refresh_card(session: Session, note: Note, *, now: datetime) -> bool:
     return place is not None
 
 
-def read_again(session: Session, note: Note) -> None:
-    """Have a note's text read (roles, facts, vectors) soon."""
+def read_again(session: Session, note: Note, *, priority: int = 0) -> None:
+    """Have a note's text read (roles, facts, vectors) soon; what comes in by the thousand, `LATER`."""
     note.read_at = None
-    defer(session, "read_note", queue="general", lock=f"note:{note.id}", note_id=note.id)
+    defer(session, "read_note", queue="general", lock=f"note:{note.id}", priority=priority, note_id=note.id)
 
 
 def runs_of(session: Session, note_id: int) -> list[Run]:

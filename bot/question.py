@@ -65,7 +65,8 @@ def read_question(text: str, known: Known, *, now: datetime) -> Question:
     ):
         question = take(question, known, now)
     outcome: Outcome | None = "bad" if _BAD.search(text) else "good" if _GOOD.search(text) else None
-    return replace(question, outcome=outcome, topic=" ".join(question.topic.split()).strip(" ,;:?") or text)
+    topic = " ".join(question.topic.split()).strip(" ,;:?")
+    return replace(question, outcome=outcome, topic=topic if topic or question.narrowed else text)
 
 
 def _cut(question: Question, found: re.Match[str]) -> str:

@@ -56,6 +56,8 @@ def history(team: Team) -> None:
         ("what failed last week?", "Notes by ben and ana on 2 runs: 1 got worse (last week)"),
         ("what worked in vision?", "Notes by ana on 1 run: 1 got better (in vision)"),
         ("who got below 2.9?", "Notes by ana on 1 run: 1 got better (val_loss below 2.9)"),
+        ("val_loss < 2.9", "Notes by ana on 1 run: 1 got better (val_loss &lt; 2.9)"),
+        ("who trained with lr != 3e-4", "Notes by ana on 1 run: 1 got better (with lr != 3e-4)"),
         ("who used lr != 3e-4", "Notes by ana on 1 run: 1 got better (lr != 3e-4)"),
         ("what worked in speech?", "No run in the 2 projects you can see (in speech) is known to have got better or been kept."),
         ("what did ana try before 2020?", "There is nothing in the 2 projects you can see (before 2020, by ana)."),

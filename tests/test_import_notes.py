@@ -4,11 +4,15 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from fakes import FakeExtractor
 from memory_of_a_team import NOW, WordEmbedder
+from sqlalchemy import text
 from sqlmodel import Session, func, select
 
+from bot.answer_messages import answer_message
 from bot.ask import ask
 from bot.import_notes import Imported, import_notes
+from bot.reading import read_note
 from bot.search_index import embed_waiting
 from bot.sight import operator_sight
 from storage.database import Database
@@ -110,3 +114,23 @@ def test_vectors_follow_and_go_on_where_they_stopped(database: Database, session
     embedder = WordEmbedder()
     assert [embed_waiting(session, embedder, limit=3) for _ in range(3)] == [3, 2, 0]
     assert embedder.embedded == 5
+
+
+def test_what_they_tell_is_read_later_behind_what_is_said_meanwhile(
+    database: Database, session: Session
+) -> None:
+    others = [line(note_id=f"o{n}", run=f"run-{n}", text=f"Looked at topic{n} at length.") for n in range(9)]
+    bring(database, line(text="Lowered the loss by lookahead."), *others)
+    bring(database, line(text="Lowered the loss by lookahead."), *others)
+    jobs = session.execute(text("SELECT task_name, priority, args FROM procrastinate_jobs ORDER BY id")).all()
+    assert [(job.task_name, job.priority < 0) for job in jobs] == [("read_note", True)] * 10
+    asked = "who has tried lookahead?"
+    before = ask(session, WordEmbedder(), asked, asker=operator_sight(), now=NOW)
+    assert answer_message(before).text == "Notes by ana mention lookahead, on 1 run"
+    for job in jobs:
+        read_note(session, job.args["note_id"], extractor=FakeExtractor(), embedder=WordEmbedder(), now=NOW)
+    after = ask(session, WordEmbedder(), asked, asker=operator_sight(), now=NOW)
+    assert answer_message(after).text == "ana tried lookahead in 1 run"
+    assert (
+        session.execute(text("SELECT count(*) FROM outbox")).scalar() == 0
+    )  # nothing is said of it in Slack

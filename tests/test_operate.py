@@ -30,6 +30,7 @@ from bot.errors import SlackRefused
 from bot.http import build_http
 from bot.logs import JsonLines, about
 from bot.messenger import SlackMessenger
+from bot.notes import LATER
 from bot.rates import Allowance, Rates
 from bot.settings import Settings
 from bot.wiring import Services
@@ -66,16 +67,22 @@ def test_figures_tell_what_was_taken_in_and_what_waits(bot: RunningBot) -> None:
         soon = bot.clock() + timedelta(hours=1)
         defer(session, "read_note", queue="nobody", note_id=0)
         defer(session, "read_note", queue="later", schedule_at=soon, note_id=0)
+        defer(session, "read_note", queue="import", priority=LATER, note_id=0)
     shown = bot.web.get("/metrics").text
     assert series(shown, "runlore_ingest_points_total")[""] == before + 3
     assert series(shown, "runlore_runs")['{name="live",state="running"}'] >= 1
     queues = series(shown, "runlore_queue")
     assert queues['{name="nobody",state="todo"}'] == 1
     assert '{name="later",state="todo"}' not in queues  # it is not its time yet
-    assert series(shown, "runlore_queue_oldest_seconds")['{name="nobody",state="todo"}'] >= 0
+    assert queues['{name="import",state="todo"}'] == 1
+    ages = series(shown, "runlore_queue_oldest_seconds")
+    assert ages['{name="nobody",state="todo"}'] >= 0
+    assert '{name="import",state="todo"}' not in ages  # what waits on purpose is no alarm
     assert 'route="/api/v1/ask",status="401"' in shown
     with bot.services.database.session() as session:
-        session.execute(text("DELETE FROM procrastinate_jobs WHERE queue_name IN ('nobody', 'later')"))
+        session.execute(
+            text("DELETE FROM procrastinate_jobs WHERE queue_name IN ('nobody', 'later', 'import')")
+        )
 
 
 COUNTED = ("runlore_ingest_points_total", "runlore_ingest_lag_seconds_count", "runlore_slack_seconds_count", "runlore_slack_refusals_total",
