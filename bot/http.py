@@ -260,7 +260,7 @@ def build_http(services: Services, bolt: App | None = None) -> FastAPI:
             shown = figures.exposition(None)
         return Response(shown, media_type=figures.CONTENT_TYPE)
 
-    if bolt is not None:
+    if bolt is not None and services.settings.slack_signing_secret is not None:  # else by Socket Mode alone
         _add_slack(web, bolt)
     for kind, status in STATUSES.items():
         web.add_exception_handler(kind, _answer(status))

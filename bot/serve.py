@@ -17,6 +17,7 @@ import uvicorn
 
 from bot import directory, figures, rendering
 from bot.dispatcher import Dispatcher
+from bot.errors import RunloreError
 from bot.home import connect, open_database
 from bot.http import build_http
 from bot.jobs import POOLS, Pool
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 
 Role = Literal["all", "web", "worker", "scheduler"]
 COLLECT_AFTER = (5_000, 20, 20)  # objects made, collections of the young, of the middle-aged
+DEAF = (
+    "Slack has no way to reach the bot: set SLACK_APP_TOKEN (xapp-…, Socket Mode) or SLACK_SIGNING_SECRET (signed HTTP at "
+    "/slack/events); see docs/slack-setup.md."
+)
 MODEL_QUEUES = ("general", "speech")  # their jobs load models, which would slow acknowledgements down
 
 
@@ -60,6 +65,8 @@ def serve(
             settings, workspace = with_workspace(settings)
         if workspace is not None:
             stack.callback(_end, workspace)
+        if role in ("all", "web") and not settings.hears_slack:
+            raise RunloreError(DEAF)
         services, bot_id = connect(settings, database)
         alive: list[Callable[[], bool]] = []
         if role in ("all", "web"):

@@ -99,3 +99,8 @@ class Settings(BaseSettings):
     def has_slack(self) -> bool:
         """Real Slack credentials are set."""
         return self.slack_bot_token is not None
+
+    @property
+    def hears_slack(self) -> bool:
+        """Slack can reach the bot: through a socket that the bot opens, or by requests that Slack signs."""
+        return self.slack_app_token is not None or self.slack_signing_secret is not None

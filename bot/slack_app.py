@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import re
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -40,7 +41,8 @@ def build_app(services: Services, *, bot_id: str) -> App:
     app = App(
         authorize=authorize,
         client=WebClient(token=token, base_url=settings.slack_base_url),
-        signing_secret=secret.get_secret_value() if secret else "socket-mode-only",
+        # Bolt wants one in Socket Mode too; nobody can sign with what nobody knows.
+        signing_secret=secret.get_secret_value() if secret else secrets.token_hex(32),
         listener_executor=ThreadPoolExecutor(LISTENERS, thread_name_prefix="listener"),
     )
     register(app, services)

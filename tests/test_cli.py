@@ -201,3 +201,16 @@ def test_feedback_is_exported_of_projects_that_agreed_alone(at_home: Path, datab
         take_project(session, "agreed", now=NOW)[0].settings = {}
     assert rows(run("export-feedback")) == []
     database.close()
+
+
+def test_a_slack_that_cannot_reach_the_bot_is_said_at_the_start(
+    at_home: Path,
+    workspace: LocalWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.bot_token)
+    monkeypatch.setenv("RUNLORE_SLACK_BASE_URL", workspace.base_url)
+    said = refusal(monkeypatch, capsys, "serve", "--role", "web")
+    assert "SLACK_APP_TOKEN" in said
+    assert "SLACK_SIGNING_SECRET" in said

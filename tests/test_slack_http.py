@@ -67,6 +67,17 @@ def test_what_slack_did_not_sign_just_now_is_turned_away(bot: RunningBot, forged
     assert kept(bot, "Ev0FORGED") == []
 
 
+@pytest.mark.parametrize("guessed", ["socket-mode-only", ""])
+def test_where_only_a_socket_is_used_no_request_is_taken_as_slacks(bot: RunningBot, guessed: str) -> None:
+    """The two tokens of Socket Mode are all that most installations set: no signature is right then."""
+    settings = bot.services.settings.model_copy(update={"slack_signing_secret": None})
+    services = replace(bot.services, settings=settings)
+    web = TestClient(build_http(services, build_app(services, bot_id=BOT_ID)))
+    status, _ = send(web, bot, event("Ev0SOCKET"), secret=guessed or None)
+    assert status == 404
+    assert kept(bot, "Ev0SOCKET") == []
+
+
 def test_an_unsigned_request_is_turned_away(bot: RunningBot) -> None:
     assert bot.web.post("/slack/events", json=event("Ev0UNSIGNED")).status_code == 401
     assert kept(bot, "Ev0UNSIGNED") == []
