@@ -19,6 +19,7 @@ from bot import cli_eval, cli_operate, cli_text, doctor, tokens
 from bot.demo import play
 from bot.errors import RunloreError
 from bot.home import open_database
+from bot.jobs import POOLS
 from bot.serve import Role, local_page
 from bot.serve import serve as run_serve
 from bot.settings import Settings
@@ -61,7 +62,8 @@ def main() -> None:
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise
-        _end_with("; ".join(f"{_setting(each['loc'])}: {each['msg']}" for each in error.errors()))
+        told = ((_setting(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors())
+        _end_with("; ".join(f"{name}: {words}" for name, words in told))
     except OperationalError as error:
         said = str(error.orig).splitlines()[0]
         _end_with(f"the database does not answer: {said}. `runlore-bot doctor` tells more.")
@@ -89,6 +91,8 @@ def serve(
     follow_parent: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the bot. Without Slack credentials it brings its own workspace."""
+    if unknown := set(queues or ()) - POOLS.keys():
+        raise typer.BadParameter(f"unknown queue {', '.join(sorted(unknown))}", param_hint="--queues")
 
     def ready(settings: Settings) -> None:
         if role == "all":

@@ -18,6 +18,7 @@ from bot import digest_commands, feedback
 from bot.api import answer_json
 from bot.ask import ask as ask_question
 from bot.cli_operate import bring_in
+from bot.errors import RunloreError
 from bot.export import is_export
 from bot.home import open_database
 from bot.import_notes import import_notes
@@ -135,6 +136,8 @@ def import_file(
     if is_export(file):
         bring_in(file)
         return
+    if file.is_dir():
+        raise RunloreError(f"{file} is no export. What `backup` made is brought back by `restore`.")
     settings = Settings()
     with file.open("rb") as raw:
         total = sum(1 for _ in raw)

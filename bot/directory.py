@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 PAGE = 200
 
 
-def reconcile(services: Services) -> int:
-    """Read people, our channels and their members from Slack; returns how many channels were told.
+def reconcile(services: Services) -> int | None:
+    """Read people, our channels and their members from Slack; returns how many channels were told, None without an answer.
 
-    Without an answer nothing changes: what is older than two hours stops being trusted by itself.
+    Then nothing changes: what is older than two hours stops being trusted by itself.
     """
     try:
         users = list(_pages(services.messenger, "users.list", "members", {}))
@@ -45,7 +45,7 @@ def reconcile(services: Services) -> int:
         }
     except RunloreError as error:
         log.warning("directory_not_read", extra={"reason": str(error)})
-        return 0
+        return None
     now = services.now()
     with services.database.session() as session:
         people.learn(session, users, now=now, team=services.team)

@@ -154,6 +154,7 @@ def _slack(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield Finding(name="Slack", ok=True, seen=f"{answer.get('user')} in {answer.get('team')}")
+    yield _way_in(settings, client)
     granted = {scope for scope in str(answer.headers.get("x-oauth-scopes", "")).split(",") if scope}
     scopes = yaml.safe_load(MANIFEST.read_text())["oauth_config"]["scopes"]
     wanted = set(scopes["bot"])
@@ -166,6 +167,30 @@ def _slack(settings: Settings) -> Iterator[Finding]:
         yield Finding(name=f"scope {scope}", ok=True, seen=f"not granted, so no {SCOPES[scope]}")
     if not wanted - granted:
         yield Finding(name="Slack scopes", ok=True, seen=f"all {len(wanted)} granted")
+
+
+def _way_in(settings: Settings, client: WebClient) -> Finding:
+    """How events and commands come: through a socket, whose token is tried, or by requests that Slack signs."""
+    name, socket = "Slack's way to the bot", settings.slack_app_token
+    if not settings.hears_slack:
+        mend = "Set SLACK_APP_TOKEN (xapp-…), or SLACK_SIGNING_SECRET; see docs/slack-setup.md."
+        return Finding(
+            name=name, ok=False, seen="there is none: neither a socket nor signed requests", mend=mend
+        )
+    if socket is None:
+        return Finding(name=name, ok=True, seen=f"signed requests to {settings.url}/slack/events")
+    try:
+        client.apps_connections_open(app_token=socket.get_secret_value())
+    except SlackApiError as error:
+        mend = "Copy an app-level token (xapp-…) with connections:write from the app's page into SLACK_APP_TOKEN."
+        return Finding(
+            name=name, ok=False, seen=f"the app token is refused: {error.response.get('error')}", mend=mend
+        )
+    except (URLError, OSError) as error:
+        return Finding(
+            name=name, ok=False, seen=f"cannot be reached: {error}", mend="Check the network or proxy."
+        )
+    return Finding(name=name, ok=True, seen="Socket Mode")
 
 
 def _model(name: str, use: Callable[[], object]) -> Finding:

@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.error import URLError
 
 from slack_sdk.errors import SlackApiError
 
 from bot.errors import RunloreError
 from bot.messenger import SlackMessenger
 from bot.settings import Settings
-from bot.slack_app import identity
+from bot.slack_app import REFUSED, identity
 from bot.wiring import Models, Services
 from storage.database import Database, migrate
 from storage.embedded import EmbeddedPostgres
@@ -70,17 +69,18 @@ def _identity(settings: Settings, token: str) -> dict[str, Any]:
     while True:
         try:
             who = identity(token, settings.slack_base_url)
-        except SlackApiError as error:
-            reason = error.response.get("error")
-            raise RunloreError(
-                f"Slack does not accept the bot's token ({reason}). See docs/slack-setup.md."
-            ) from error
-        except (URLError, OSError) as error:
+        except (SlackApiError, OSError) as error:
+            reason = str(error.response.get("error")) if isinstance(error, SlackApiError) else ""
+            if reason in REFUSED:
+                raise RunloreError(
+                    f"Slack does not accept the bot's token ({reason}). See docs/slack-setup.md."
+                ) from error
             if memory.exists():
                 log.warning("slack_not_reached_at_start")
                 return dict(json.loads(memory.read_text()))
             if time.monotonic() > deadline:
-                raise RunloreError(f"Slack cannot be reached at {settings.slack_base_url}.") from error
+                why = f" ({reason})" if reason else ""
+                raise RunloreError(f"Slack cannot be reached at {settings.slack_base_url}{why}.") from error
             time.sleep(2)
             continue
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)

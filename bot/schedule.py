@@ -12,6 +12,7 @@ from storage.database import ensure_partitions
 
 log = logging.getLogger(__name__)
 
+DIRECTORY_AFTER = timedelta(hours=1)
 RELEASES_AFTER = timedelta(minutes=10)
 
 
@@ -26,7 +27,7 @@ def build_scheduler(services: Services) -> BackgroundScheduler:
         (lambda: tell_late(services), 20),
         (lambda: jobs.retry_stalled(services), 5),
         (lambda: data_watch.look_again(services), 60),
-        (lambda: directory.reconcile(services), 3600),
+        (keep_directory(services), 60),
         (lambda: make_partitions(services), 86_400),
         (lambda: retention.apply(services), 3600),
     ]
@@ -61,6 +62,18 @@ def tell_late(services: Services) -> None:
     for tell in (runs.tell_lost, together.tell_ended_sweeps, runs.tell_best):
         with services.database.session() as session:
             tell(session, now=services.now())
+
+
+def keep_directory(services: Services) -> Callable[[], None]:
+    """Who is where, once an hour; where Slack does not answer, with the next tick: after two hours nobody would see anything."""
+    due = services.now()
+
+    def tick() -> None:
+        nonlocal due
+        if services.now() >= due and directory.reconcile(services) is not None:
+            due = services.now() + DIRECTORY_AFTER
+
+    return tick
 
 
 def make_partitions(services: Services) -> None:

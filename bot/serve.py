@@ -25,7 +25,7 @@ from bot.local import page_address, with_workspace
 from bot.logs import configure_logging
 from bot.schedule import build_scheduler
 from bot.settings import Settings
-from bot.slack_app import build_app, close_socket, socket_handler
+from bot.slack_app import build_app, close_socket, open_socket, socket_handler
 from bot.wiring import Services
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,12 @@ def serve(
             alive += [_start_scheduler(services, stack)]
         if role in ("worker", "scheduler") and settings.metrics_port is not None:
             well = partial(all_well, alive)
-            stack.enter_context(figures.shown(settings.host, settings.metrics_port, alive=well))
+            try:
+                stack.enter_context(figures.shown(settings.host, settings.metrics_port, alive=well))
+            except OSError as error:
+                raise RunloreError(
+                    f"Port {settings.metrics_port} cannot be used on {settings.host} ({error.strerror}): set RUNLORE_METRICS_PORT."
+                ) from error
         settle()
         log.info("ready", extra={"role": role, "url": settings.url})
         if ready is not None:
@@ -112,9 +117,10 @@ def _start_web(services: Services, bot_id: str, stack: ExitStack) -> None:
 
     stack.callback(stop)
     if settings.slack_app_token is not None:
-        handler = socket_handler(bolt, services)
-        handler.connect()  # type: ignore[no-untyped-call]
+        handler, leaving = socket_handler(bolt, services), threading.Event()
         stack.callback(close_socket, handler)
+        stack.callback(leaving.set)
+        open_socket(handler, leaving)
 
 
 def settle() -> None:

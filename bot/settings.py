@@ -1,10 +1,24 @@
 """Settings from the environment (`RUNLORE_…`, `SLACK_…`), read once at start and passed on."""
 
+import re
 from pathlib import Path
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _postgres(url: str) -> str:
+    if not re.match(r"postgres(ql)?(\+\w+)?://", url):
+        raise ValueError("it begins with postgresql://")
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_postgres)]
 
 
 class Settings(BaseSettings):
@@ -16,17 +30,17 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_data_dir("runlore")),
         description="Where the embedded database, model cache and secrets of this installation lie.",
     )
-    database_url: str | None = Field(
+    database_url: DatabaseUrl | None = Field(
         default=None, description="postgresql://… of a team's own server; unset: embedded."
     )
-    database_read_url: str | None = Field(
+    database_read_url: DatabaseUrl | None = Field(
         default=None,
         description="A read replica for what only reads: the API, exports, and commands like list, show and who.",
     )
 
     host: str = Field(default="127.0.0.1", description="Address the HTTP API listens on.")
-    port: int = Field(default=8700, description="Port of the HTTP API.")
-    metrics_port: int | None = Field(
+    port: Port = Field(default=8700, description="Port of the HTTP API.")
+    metrics_port: Port | None = Field(
         default=None,
         description="Port where worker and scheduler processes show /healthz and /metrics; unset: nowhere. Web has both on its own.",
     )
@@ -59,9 +73,11 @@ class Settings(BaseSettings):
     default_channel: str = Field(
         default="runs", description="Channel (name or id) of projects without a channel of their own."
     )
-    workspace_port: int = Field(default=8765, description="Port of the local workspace.")
+    workspace_port: Port = Field(default=8765, description="Port of the local workspace.")
 
-    speech_engine: str = Field(default="faster-whisper", description="faster-whisper or openai-whisper.")
+    speech_engine: Literal["faster-whisper", "openai-whisper"] = Field(
+        default="faster-whisper", description="faster-whisper or openai-whisper."
+    )
     speech_model: str = Field(default="base", description="tiny.en, base, a hub name or a path.")
     keep_audio: bool = Field(default=False, description="Keep our copy of memos after transcription.")
     keep_logs_months: int | None = Field(
@@ -88,7 +104,9 @@ class Settings(BaseSettings):
         default=True,
         description="Look once a day in pip's package index for newer releases of the main libraries.",
     )
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: Annotated[Level, BeforeValidator(str.upper)] = Field(
+        default="INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
 
     @property
     def url(self) -> str:

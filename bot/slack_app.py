@@ -4,6 +4,7 @@ import contextlib
 import logging
 import re
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,11 +13,11 @@ from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import inbox
-from bot.errors import BadInput
+from bot.errors import BadInput, RunloreError
 from bot.forms import check_submission
 from bot.wiring import Services
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ANYTHING = re.compile(".*")
 PING_SECONDS = 2  # slack_sdk takes a socket for dead after four of them without an answer
+REFUSED = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type", "missing_scope")  # fmt: skip
 LISTENERS = 32  # acknowledgements must not queue behind each other
 
 
@@ -67,6 +69,33 @@ def socket_handler(app: App, services: Services) -> SocketModeHandler:
     handler = SocketModeHandler(app, token.get_secret_value() if token else None, ping_interval=PING_SECONDS)
     handler.client.web_client.base_url = services.settings.slack_base_url
     return handler
+
+
+def open_socket(handler: SocketModeHandler, leaving: threading.Event, *, every: float = 5.0) -> None:
+    """Connect; where Slack cannot be reached now it is tried again until it can, as runs report meanwhile. Raises RunloreError."""
+
+    def opened(*, first: bool) -> bool:
+        try:
+            handler.connect()  # type: ignore[no-untyped-call]
+        except SlackApiError as error:
+            reason = str(error.response.get("error"))
+            if first and reason in REFUSED:
+                raise RunloreError(
+                    f"Slack does not accept SLACK_APP_TOKEN ({reason}). `runlore-bot doctor --slack` tells more."
+                ) from error
+            log.warning("slack_socket_not_opened", extra={"reason": reason})
+        except (SlackClientError, OSError) as error:
+            log.warning("slack_socket_not_opened", extra={"reason": type(error).__name__})
+        else:
+            return True
+        return False
+
+    def try_on() -> None:
+        while not leaving.wait(every) and not opened(first=False):
+            pass
+
+    if not opened(first=True):
+        threading.Thread(target=try_on, name="slack-socket", daemon=True).start()
 
 
 def close_socket(handler: SocketModeHandler) -> None:

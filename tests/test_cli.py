@@ -126,11 +126,45 @@ def test_what_goes_wrong_is_said_in_a_line(
     at_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "gone.jsonl: No such file or directory" in refusal(monkeypatch, capsys, "import", "gone.jsonl")
+    assert "is no export" in refusal(monkeypatch, capsys, "import", str(at_home))
     assert "There is no token 99" in refusal(monkeypatch, capsys, "token", "revoke", "99")
     monkeypatch.setenv("RUNLORE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     assert "the database does not answer" in refusal(monkeypatch, capsys, "token", "list")
     monkeypatch.setenv("RUNLORE_PORT", "many")
     assert "RUNLORE_PORT: Input should be a valid integer" in refusal(monkeypatch, capsys, "token", "list")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("RUNLORE_PORT", "70000", "65535"),
+        ("RUNLORE_LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("RUNLORE_SPEECH_ENGINE", "whisperx", "'faster-whisper' or 'openai-whisper'"),
+        (
+            "RUNLORE_DATABASE_URL",
+            "mysql://me:hunter2@db/x",
+            "RUNLORE_DATABASE_URL: it begins with postgresql://",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_said_at_the_start_with_what_it_can_be(
+    at_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+    value: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv(setting, value)
+    told = refusal(monkeypatch, capsys, "serve", "--role", "scheduler")
+    assert setting in told
+    assert said in told
+    assert "hunter2" not in told
+
+
+def test_a_queue_that_there_is_not_is_no_queue_to_serve(at_home: Path) -> None:
+    result = run("serve", "--role", "worker", "--queues", "speach")
+    assert (result.exit_code, "unknown queue speach" in result.stderr) == (2, True)
 
 
 def test_doctor_says_which_home_and_which_token_are_wrong(
@@ -144,6 +178,30 @@ def test_doctor_says_which_home_and_which_token_are_wrong(
     (wrong,) = json.loads(run("doctor", "--slack", "--json").stdout)
     assert (wrong["ok"], wrong["seen"]) == (False, "the bot token is refused: invalid_auth")
     assert "SLACK_BOT_TOKEN" in wrong["mend"]
+
+
+@pytest.mark.parametrize(
+    ("app_token", "ok", "seen"),
+    [
+        (None, False, "there is none: neither a socket nor signed requests"),
+        ("xapp-wrong", False, "the app token is refused: invalid_auth"),
+        ("right", True, "Socket Mode"),
+    ],
+)
+def test_doctor_says_how_slack_reaches_the_bot(
+    at_home: Path,
+    workspace: LocalWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    app_token: str | None,
+    ok: bool,
+    seen: str,
+) -> None:
+    monkeypatch.setenv("RUNLORE_SLACK_BASE_URL", workspace.base_url)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.bot_token)
+    if app_token:
+        monkeypatch.setenv("SLACK_APP_TOKEN", workspace.app_token if app_token == "right" else app_token)
+    told = {one["name"]: one for one in json.loads(run("doctor", "--slack", "--json").stdout)}
+    assert (told["Slack's way to the bot"]["ok"], told["Slack's way to the bot"]["seen"]) == (ok, seen)
 
 
 def test_a_second_demo_leaves_the_first_alone(at_home: Path) -> None:

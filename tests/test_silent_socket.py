@@ -1,4 +1,4 @@
-"""A socket to Slack that stays open but says nothing more is noticed and replaced, and what comes after it is taken in."""
+"""A socket to Slack that stays open but says nothing more is noticed and replaced; one that cannot be opened yet is tried again."""
 
 import select
 import socket
@@ -13,7 +13,8 @@ from running_bot import BOT_ID, RunningBot, running_bot
 from sqlmodel import col
 from sqlmodel import select as query
 
-from bot.slack_app import build_app, close_socket, socket_handler
+from bot.errors import RunloreError
+from bot.slack_app import build_app, close_socket, open_socket, socket_handler
 from storage.database import Database
 from storage.memory import Note
 
@@ -90,3 +91,25 @@ def test_a_socket_that_falls_silent_is_replaced(bot: RunningBot, monkeypatch: py
     finally:
         close_socket(handler)
         relay.close()
+
+
+def test_a_bot_that_starts_while_slack_is_away_connects_when_it_is_back(bot: RunningBot) -> None:
+    handler, leaving = socket_handler(build_app(bot.services, bot_id=BOT_ID), bot.services), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = int(taken.getsockname()[1])
+    handler.client.web_client.base_url = f"http://127.0.0.1:{nobody}/api/"
+    try:
+        open_socket(handler, leaving, every=0.05)
+        assert not handler.client.is_connected()
+        handler.client.web_client.base_url = bot.workspace.base_url
+        bot.wait(handler.client.is_connected, "the socket", seconds=20)
+    finally:
+        leaving.set()
+        close_socket(handler)
+
+
+def test_a_wrong_app_token_is_said_in_words(bot: RunningBot) -> None:
+    handler = socket_handler(build_app(bot.services, bot_id=BOT_ID), bot.services)
+    handler.client.app_token = "xapp-wrong"
+    with pytest.raises(RunloreError, match=r"SLACK_APP_TOKEN \(invalid_auth\)"):
+        open_socket(handler, threading.Event())
