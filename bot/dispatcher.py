@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 
 from bot import limits
 from bot.errors import SlackBusy, SlackDoubtful, SlackRefused
+from bot.logs import kind_of
 from bot.messenger import Messenger
 from bot.outbox import NOTIFY, NotYet
 from bot.values import Message
@@ -67,7 +68,7 @@ class Dispatcher:
                             for _ in connection.notifies(timeout=IDLE_SECONDS, stop_after=1):
                                 pass
             except (psycopg.Error, DBAPIError) as error:
-                log.warning("dispatcher_database_lost", extra={"reason": type(error).__name__})
+                log.warning("dispatcher_database_lost", extra={"reason": kind_of(error)})
                 self._stopping.wait(1)
 
     def stop(self) -> None:

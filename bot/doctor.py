@@ -1,6 +1,7 @@
 """Checks an installation from end to end and says how to mend what fails."""
 
 import json
+import shutil
 import tempfile
 import time
 import wave
@@ -28,6 +29,7 @@ from bot.wiring import Models, utc_now
 from nlp.values import AudioError, ModelError
 from storage.embedded import EmbeddedPostgresError
 
+LEAST_ROOM = 1e9  # bytes: the database writes ahead in files of 16 MB, the models take 0.3 GB
 CLOCK_TOLERANCE = 60.0  # Slack refuses signatures older than five minutes
 
 # What each permission is for, so that a missing one is told by what will not work.
@@ -80,6 +82,7 @@ def examine(settings: Settings, *, only_slack: bool = False) -> Iterator[Finding
     """All checks, one after the other; none stops those after it."""
     with _temporary_workspace(settings) as (ready, trouble):
         if not only_slack:
+            yield _room(settings)
             yield from _database(settings)
         yield from _slack(ready) if trouble is None else [trouble]
         if not only_slack:
@@ -113,6 +116,16 @@ def _temporary_workspace(settings: Settings) -> Iterator[tuple[Settings, Finding
         if process is not None:
             process.terminate()
             process.wait(10)
+
+
+def _room(settings: Settings) -> Finding:
+    """A full disk stops the embedded database, and with it all that is reported."""
+    home = settings.home.absolute()
+    free = shutil.disk_usage(next(one for one in (home, *home.parents) if one.exists())).free
+    mend = "Make room, or move the home. Trainers keep what is not taken and send it again."
+    return Finding(
+        name="room", ok=free >= LEAST_ROOM, seen=f"{free / 1e9:,.1f} GB free in {settings.home}", mend=mend
+    )
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from bot import api, figures, ingest, logins
 from bot.errors import BadInput, Forbidden, NotFound, RunloreError
 from bot.group_commit import GroupCommit
 from bot.ingest_together import read_batch, read_beat
-from bot.logs import also_about
+from bot.logs import also_about, kind_of
 from bot.requests import Requests
 from bot.tokens import Bearer, check
 from bot.wire import Batch, Heartbeat, describe, parse_batch
@@ -287,9 +287,7 @@ STATUSES: dict[type[Exception], int] = {
 def _answer(status: int) -> Callable[[Request, Exception], Response]:
     def answer(request: Request, error: Exception) -> Response:
         if status == 503:
-            log.error(
-                "database_did_not_answer", extra={"path": request.url.path, "reason": type(error).__name__}
-            )
+            log.error("database_did_not_answer", extra={"path": request.url.path, "reason": kind_of(error)})
             words = "The database does not answer. Nothing was taken; send it again."
             return JSONResponse({"error": words}, status_code=503, headers={"Retry-After": "2"})
         if isinstance(error, DataError | psycopg.DataError):

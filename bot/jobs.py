@@ -12,7 +12,7 @@ from datetime import timedelta
 import procrastinate
 
 from bot import digests, figures, inbox, memos, notes, reading, search_index, similar
-from bot.logs import about
+from bot.logs import about, kind_of
 from bot.wiring import Services
 from storage.database import conninfo
 from storage.jobs import retry_stalled as take_back
@@ -134,9 +134,7 @@ class Pool:
             try:
                 asyncio.run(self._work())
             except Exception as error:  # noqa: BLE001  the edge of a thread: the database may be away, work goes on
-                log.warning(
-                    "pool_lost_its_database", extra={"queue": self._queue, "reason": type(error).__name__}
-                )
+                log.warning("pool_lost_its_database", extra={"queue": self._queue, "reason": kind_of(error)})
                 self._stopping.wait(1)
 
     async def _work(self) -> None:

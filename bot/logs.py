@@ -63,6 +63,11 @@ class JsonLines(logging.Formatter):
         return redact(json.dumps(line, default=str, ensure_ascii=False))
 
 
+def kind_of(error: BaseException) -> str:
+    """What kind of failure it is, as the database calls it where it is the database's: DiskFull rather than OperationalError."""
+    return type(getattr(error, "orig", None) or error).__name__
+
+
 def is_ours(record: logging.LogRecord) -> bool:
     """Whether the bot itself says it, by a constant name."""
     return record.name.partition(".")[0] in OURS

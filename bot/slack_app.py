@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot import inbox
 from bot.errors import BadInput, RunloreError
 from bot.forms import check_submission
+from bot.logs import kind_of
 from bot.wiring import Services
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ def _keep_events(services: Services) -> Callable[..., BoltResponse]:
                     now=services.now(),
                 )
         except SQLAlchemyError as error:  # the pool's own timeout is no DBAPIError
-            log.error("event_not_kept", extra={"reason": type(error).__name__})
+            log.error("event_not_kept", extra={"reason": kind_of(error)})
             return BoltResponse(status=503)
         return BoltResponse(status=200)
 

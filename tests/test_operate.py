@@ -19,16 +19,19 @@ import yaml
 from fakes import FakeModels
 from fastapi.testclient import TestClient
 from local_workspace import ANA, ROOT, VISION, _free_port
+from psycopg.errors import DiskFull
+from pydantic import SecretStr
 from running_bot import BOT, RunningBot
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from bot import figures, retention, runs, tokens
+from bot import doctor, figures, retention, runs, tokens
 from bot.cli import app
 from bot.errors import SlackRefused
 from bot.http import build_http
-from bot.logs import JsonLines, about
+from bot.logs import JsonLines, about, kind_of
 from bot.messenger import SlackMessenger
 from bot.notes import LATER
 from bot.rates import Allowance, Rates
@@ -365,3 +368,21 @@ def test_the_scrape_file_of_the_operations_page_is_yaml() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
     assert blocks
     assert all(yaml.safe_load(block) for block in blocks)
+
+
+def test_a_failure_of_the_database_is_logged_as_the_database_calls_it() -> None:
+    full = OperationalError("INSERT INTO note …", {}, DiskFull("could not extend file"))
+    assert (kind_of(full), kind_of(ValueError("x"))) == ("DiskFull", "ValueError")
+
+
+def test_doctor_says_when_the_disk_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=tmp_path / "to" / "come", slack_bot_token=SecretStr("xoxb-1"))
+    assert next(doctor.examine(settings)).ok
+    monkeypatch.setattr(doctor, "LEAST_ROOM", 1e18)
+    room = next(doctor.examine(settings))
+    assert (room.name, room.ok, "GB free in" in room.seen, "Make room" in room.mend) == (
+        "room",
+        False,
+        True,
+        True,
+    )
