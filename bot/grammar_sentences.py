@@ -25,7 +25,16 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "compare",
         ),
         (r"how\s+(?:does|do|did)\s+(?P<rest>\S+\s+compare\s+(?:to|with|against)\s+.+)", "compare"),
+        (
+            r"(?:please\s+|can you\s+|could you\s+)*(?:show|tell)\s+me\s+(?P<rest>(?:what|who|which|how|why|when|where|whether)\b.+)",
+            "who",
+        ),
         (r"(?:please\s+|can you\s+|could you\s+)*(?:show|tell)\s+me\s+(?:about\s+)?(?P<rest>.+)", "show"),
+        (
+            r"(?:what|which)(?:'s|\s+is|\s+was|\s+run\s+(?:has|had|got|reached))?\s+the\s+best\s+"
+            r"(?P<rest>[\w./-]*(?:loss|acc|accuracy|f1|auc|bleu|ppl|perplexity|bpb|wer|error|score|iou)[\w./-]*)(?:\s+(?:so\s+far|yet|ever))?",
+            "best",
+        ),
         (r"what\s+(?:is|was|happened\s+(?:to|in|with))\s+(?P<rest>(?:[\w.-]+/|#)\d+)", "show"),
         (
             r"what\s+(?:happened|moved|changed|is new|did we do|did we try)(?:\s+(?P<rest>today|yesterday|this week|last week))?",

@@ -138,7 +138,10 @@ def _people(question: Question, known: Known, now: datetime) -> Question:
             words = found[0].strip(" :@").removesuffix("’s").removesuffix("'s").removeprefix("by ")
             said.append(f"by {known.called.get(one, words)}")
             topic = f"{topic[: found.start()]} {topic[found.end() :]}"
-    own = re.search(r"\b(?:did|have|had)\s+I\b|\bmy\s+(?:own\s+)?(?:runs?|notes?|experiments?)\b", topic)
+    own = re.search(
+        r"\b(?:did|have|had)\s+I\b|\bmy\s+(?:own\s+)?(?:runs?|notes?|experiments?)\b|\bmy\b(?=\s+\w+\s+(?:runs?|jobs?|notes?)\b)",
+        topic,
+    )
     if own and known.asker_id is not None:
         found_ids.append(known.asker_id)
         said.append("by you")

@@ -30,8 +30,8 @@ TRYING = re.compile(
     r"\b(?:tr(?:y|ied|ies|ying)|us(?:e|ed|es|ing)|ran|run|tests?|tested|combined?|added|add|trained|experiment\w*|compared?)\b",
     re.IGNORECASE,
 )
-NEGATED = re.compile(r"\b(?:not|never|without|nobody|no one)\b|n't\b", re.IGNORECASE)
-"""Who asks who did not use a thing is not told who did."""
+NOT_WHO = re.compile(r"\b(?:not|never|without|nobody|no one|should|could|would)\b|n't\b", re.IGNORECASE)
+"""Who asks who did not use a thing, or what to use, is not told who did."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,7 @@ def subject_of(topic: str, ranking: Ranking, *, text: str) -> Subject | None:
         names=tuple(name for name, _ in told),
         words=(" or " if either else " and ").join(dict.fromkeys(words for _, words in told)),
         any_of=either,
-        trying=TRYING.search(text) is not None and not NEGATED.search(topic),
+        trying=TRYING.search(text) is not None and not NOT_WHO.search(topic),
     )
 
 

@@ -44,7 +44,7 @@ STOP_WORDS = _word_set(
 
 QUESTION_WORDS = _word_set(
     """
-    attempt attempted attempts best better came come experience experiment experimented experiments explored failed
+    attempt attempted attempts best better came come decide decided end ended ends experience experiment experimented experiments explored failed
     find found gain gave give good happen happened help helped helpful helps idea ideas improve improved improvement
     know look luck need needed off pay paid point ran report reported result results run runs see seen success
     successful tell test tested tests tried tries try trying use useful using want went work worked working works

@@ -53,6 +53,7 @@ def history(team: Team) -> None:
     [
         ("what did ana try?", "Notes by ana on 3 runs: 1 got better, 1 worse"),
         ("what has ana been doing since yesterday", "Notes by ana on 1 run: 1 got worse (since yesterday)"),
+        ("what did ana decide since yesterday?", "Notes by ana on 1 run: 1 got worse (since yesterday)"),
         ("what failed last week?", "Notes by ben and ana on 2 runs: 1 got worse (last week)"),
         ("what worked in vision?", "Notes by ana on 1 run: 1 got better (in vision)"),
         ("who got below 2.9?", "Notes by ana on 1 run: 1 got better (val_loss below 2.9)"),
@@ -112,6 +113,7 @@ def test_who_asks_who_did_not_use_a_thing_is_not_told_who_tried_it(session: Sess
     team.filler(project, ana)
     team.note(project, ana, "Weight decay 0.1.", team.run(project, ana, params={"weight_decay": 0.1}))
     assert line(session, "who has tried weight decay?").startswith("ana tried weight decay in 1 run")
+    assert line(session, "which weight decay should we use?") == "Notes by ana mention weight decay, on 1 run"
     assert line(session, "who has not used weight decay?") == "Notes by ana mention weight decay, on 1 run"
 
 

@@ -134,6 +134,10 @@ def test_filters_in_a_question_are_taken_out_of_its_words() -> None:
         ("what happened yesterday?", "digest"),
         ("please stop posting", "mute"),
         ("remember that 41 leaked the test set", "note"),
+        ("what was the best val_loss so far?", "best"),
+        ("which run has the best val/acc", "best"),
+        ("what is the best optimizer?", "who"),
+        ("show me what ana did yesterday", "who"),
     ],
 )
 def test_free_sentences_are_understood(text: str, name: str) -> None:

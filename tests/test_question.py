@@ -38,6 +38,7 @@ def read(text: str) -> Question:
         ("<@U0CEM>: any luck with dropout?", (3,)),
         ("has @U0CEM tried dropout?", (3,)),  # as the grammar hands on who was mentioned
         ("did I ever try dropout?", (9,)),
+        ("what are my failed runs?", (9,)),
         ("Ana's dropout notes", (1,)),
         ("who tried bananas?", ()),
         ("dropout with anatomy scans", ()),
