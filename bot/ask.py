@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from bot import figures
 from bot.better import judge
-from bot.findings import Finding, by_person, contradicted, distinct, ended, ended_well, gather
+from bot.findings import Finding, by_person, contradicted, distinct, ended, ended_well, gather, quoting
 from bot.question import read_question
 from bot.question_names import known_names
 from bot.question_values import Question
@@ -162,10 +162,13 @@ def searched(session: Session, embedder: Embedder, asked: Question, *, asker: Si
 def listed(session: Session, embedder: Embedder, asked: Question, *, asker: Sight, now: datetime) -> Answer:
     """What meets the conditions of a question that names no matter ("what did Ana try last week?"), the newest first."""
     scope, good = scope_of(asked, asker), asked.outcome == "good"
-    ids = search.newest(session, scope, limit=MOST_SILENT) if asked.says_which else []
+    ids = search.newest(session, scope, limit=MOST_SILENT, role=asked.role) if asked.says_which else []
     ranking = unranked(session, embedder, asked, ids)
     found = gather(session, ranking.notes, ranking, asker)
-    own = run_search.runs_where(session, scope, limit=MOST_SILENT) if asked.says_which else []
+    if asked.role:
+        found = [quoting(finding, asked.role) for finding in found]
+    with_runs = asked.says_which and not asked.role
+    own = run_search.runs_where(session, scope, limit=MOST_SILENT) if with_runs else []
     told = {run.id for finding in found for run in finding.runs}
     silent = [run for run in run_views(session, own, parents=True) if run.id not in told]
     if asked.outcome:  # here only what is known to have ended so

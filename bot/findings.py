@@ -1,7 +1,7 @@
 """A note that answers: with its runs, what they came to, and the sentence of it that says most."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session, col, select
 
@@ -49,6 +49,13 @@ def contradicted(finding: Finding, outcome: Outcome | None) -> bool:
         ended_well(run, judgement) for run, judgement in zip(finding.runs, finding.judgements, strict=True)
     }
     return outcome is not None and ended == {outcome != "good"}
+
+
+def quoting(finding: Finding, role: str) -> Finding:
+    """The same with what it holds of a role as its quote."""
+    own = [item for item in finding.note.items if item.role == role]
+    item = max(own, key=lambda one: (one.source == "person", one.confidence), default=None)
+    return replace(finding, quote=item.text, quote_time=item.start_time) if item else finding
 
 
 def ended(finding: Finding, well: bool) -> bool:

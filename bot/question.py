@@ -10,6 +10,7 @@ from bot.numbers import day
 from bot.periods import find_period
 from bot.question_numbers import bounds, key_bound
 from bot.question_values import Known, Outcome, Question
+from nlp.terms import topic_terms
 
 NOWHERE = 0  # nobody's and no project's key: what is named and not known matches nothing
 
@@ -18,6 +19,7 @@ _STATES: tuple[tuple[str, str], ...] = (
         r"(?:runs?\s+(?:that|which)\s+|(?:has|have|did)\s+\w+\s+runs?\s+)?crashed|failed(?=\s+(?:runs?|jobs?)\b)",
         "failed",
     ),
+    (r"runs?\s+(?:(?:that|which|have|has)\s+)*failed", "failed"),
     (r"killed(?=\s+(?:runs?|jobs?)\b)|runs?\s+(?:that|which)\s+(?:was|were|got)\s+killed", "killed"),
     (r"preempted(?=\s+(?:runs?|jobs?)\b)|runs?\s+(?:that|which)\s+(?:was|were|got)\s+preempted", "preempted"),
     (r"lost(?=\s+(?:runs?|jobs?)\b)", "lost"),
@@ -62,11 +64,13 @@ def read_question(text: str, known: Known, *, now: datetime) -> Question:
         _tags,
         _states,
         _verdict,
+        _role,
     ):
         question = take(question, known, now)
     outcome: Outcome | None = "bad" if _BAD.search(text) else "good" if _GOOD.search(text) else None
     topic = " ".join(question.topic.split()).strip(" ,;:?")
-    return replace(question, outcome=outcome, topic=topic if topic or question.narrowed else text)
+    named = topic or question.narrowed or question.role
+    return replace(question, outcome=outcome, topic=topic if named else text)
 
 
 def _cut(question: Question, found: re.Match[str]) -> str:
@@ -261,6 +265,24 @@ def _without(question: Question, known: Known, now: datetime) -> Question:
     if found := _WITHOUT.search(question.topic):
         said = (*question.said, " ".join(found[0].strip(" ,").split()))
         return replace(question, without=(found["what"].strip(),), topic=_cut(question, found), said=said)
+    return question
+
+
+_ROLES: tuple[tuple[str, str], ...] = (
+    (r"next\s+steps?|to-?dos?", "next_step"),
+    (r"decisions?", "decision"),
+    (r"problems?|issues", "problem"),
+    (r"hypothes[ei]s|guess(?:es)?", "hypothesis"),
+)
+
+
+def _role(question: Question, known: Known, now: datetime) -> Question:
+    """Any decisions last week: where nothing else is asked for, what was read as such; else these are words like others."""
+    for pattern, role in _ROLES:
+        if found := re.search(rf"\b(?:open\s+)?(?:{pattern})\b", question.topic, re.IGNORECASE):
+            rest = _cut(question, found)
+            if not topic_terms(rest):
+                return replace(question, role=role, topic=rest, said=(*question.said, found[0].lower()))
     return question
 
 

@@ -50,6 +50,7 @@ class Question:
     outcome: Outcome | None = None
     params: tuple[Bound, ...] = ()
     metrics: tuple[Bound, ...] = ()
+    role: str | None = None  # of rationale: whose decisions, problems or next steps are asked for
     without: tuple[str, ...] = ()  # what a note or run must not speak of
     said: tuple[str, ...] = ()
 
@@ -64,7 +65,7 @@ class Question:
     @property
     def says_which(self) -> bool:
         """Whether there is anything to go by beside what it is about."""
-        return self.narrowed or self.outcome is not None
+        return self.narrowed or self.outcome is not None or self.role is not None
 
     @property
     def terms_without(self) -> list[str]:

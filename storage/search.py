@@ -12,11 +12,12 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 from pgvector import HalfVector
-from sqlalchemy import cast, func, literal, text
+from sqlalchemy import cast, exists, func, literal, or_, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import Session, col, select, update
 
-from storage.memory import Note, TermCount
+from storage.memory import Note, RationaleItem, TermCount
+from storage.next_steps import SURE
 from storage.search_scope import Scope, visible
 
 Vector = npt.NDArray[np.float32]
@@ -197,9 +198,13 @@ def lexical_candidates(
     return [note_id or 0 for note_id in session.exec(statement)]
 
 
-def newest(session: Session, scope: Scope, *, limit: int) -> list[int]:
-    """The notes that were said last."""
+def newest(session: Session, scope: Scope, *, limit: int, role: str | None = None) -> list[int]:
+    """The notes that were said last; of a role those that hold what is still open of it."""
     query = select(Note.id).where(*visible(scope)).order_by(col(Note.said_at).desc(), col(Note.id).desc())
+    if role is not None:
+        item = (col(RationaleItem.note_id) == col(Note.id), col(RationaleItem.role) == role)
+        sure = or_(col(RationaleItem.confidence) >= SURE, col(RationaleItem.source) == "person")
+        query = query.where(exists().where(*item, sure, col(RationaleItem.closed_at).is_(None)))
     return [note_id or 0 for note_id in session.exec(query.limit(limit))]
 
 

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 from memory_of_a_team import NOW, Team, WordEmbedder
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from bot.answer_messages import answer_message
 from bot.ask import Answer, ask
 from bot.search_index import embed_waiting
 from bot.sight import Sight, operator_sight, person_sight
 from nlp.concepts import respelled
+from storage.memory import RationaleItem
 
 EMBEDDER = WordEmbedder()
 
@@ -54,6 +55,7 @@ def history(team: Team) -> None:
         ("what did ana try?", "Notes by ana on 3 runs: 1 got better, 1 worse"),
         ("what has ana been doing since yesterday", "Notes by ana on 1 run: 1 got worse (since yesterday)"),
         ("what did ana decide since yesterday?", "Notes by ana on 1 run: 1 got worse (since yesterday)"),
+        ("how many runs failed last week?", "Notes by ben on 1 run (last week, failed runs)"),
         ("what failed last week?", "Notes by ben and ana on 2 runs: 1 got worse (last week)"),
         ("what worked in vision?", "Notes by ana on 1 run: 1 got better (in vision)"),
         ("who got below 2.9?", "Notes by ana on 1 run: 1 got better (val_loss below 2.9)"),
@@ -83,6 +85,33 @@ def test_what_is_listed_is_the_newest_first_and_only_what_may_be_seen(session: S
     assert "Hush" not in str(message)
     assert "golden-otter" not in str(message)
     assert "unigram" in str(message)
+
+
+def test_decisions_problems_and_next_steps_are_asked_for_by_what_was_read_as_such(
+    session: Session, team: Team
+) -> None:
+    project, ana, ben = team.project("vision"), team.person("ana"), team.person("ben")
+    team.filler(project, ana)
+    note = team.note(project, ana, "A long day. We keep the unigram tokenizer.", team.run(project, ana))
+    other = team.note(project, ben, "Next, a longer ramp. Perhaps we keep it.")
+    for about, role, text, sure in (
+        (note, "decision", "We keep the unigram tokenizer.", 0.9),
+        (other, "next_step", "Next, a longer ramp.", 0.9),
+        (other, "decision", "Perhaps we keep it.", 0.3),
+    ):
+        session.add(
+            RationaleItem(note_id=about.id or 0, role=role, text=text, start=0, end=9, confidence=sure)
+        )
+    session.flush()
+    found = answer(session, "any decisions this year?")
+    assert answer_message(found).text == "Notes by ana on 1 run (this year, decisions)"
+    assert [finding.quote for finding in found.found] == ["We keep the unigram tokenizer."]
+    assert line(session, "what are the open next steps?") == "Notes by ben (open next steps)"
+    assert line(session, "any problems?") == "There is nothing in the 1 project you can see (problems)."
+    step = session.exec(select(RationaleItem).where(RationaleItem.role == "next_step")).one()
+    step.closed_at = NOW
+    assert line(session, "what are the next steps?").startswith("There is nothing")
+    assert answer(session, "any decisions about the tokenizer?").question.role is None
 
 
 def test_what_is_more_than_is_shown_is_counted_as_a_least_number(session: Session, team: Team) -> None:
