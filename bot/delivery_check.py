@@ -82,7 +82,10 @@ def _access(session: Session, *, now: datetime) -> Iterator[Trouble]:
         .where(col(SlackEvent.kind).in_(ACCESS), col(SlackEvent.received_at) > now - LOOKED_BACK)
         .order_by(col(SlackEvent.received_at).desc())
     ).first()
-    if lost is not None:
+    heard = session.exec(
+        select(func.max(SlackEvent.received_at)).where(col(SlackEvent.kind).not_in(ACCESS))
+    ).one()
+    if lost is not None and (heard is None or heard <= lost.received_at):  # else it was installed again
         yield Trouble(
             ok=False,
             seen=f"{lost.kind} {duration((now - lost.received_at).total_seconds())} ago",

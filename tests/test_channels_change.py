@@ -186,8 +186,16 @@ def test_doctor_tells_of_a_revoked_token_and_of_what_waits(bot: RunningBot) -> N
         )  # fmt: skip
     told = troubles(bot)
     with bot.services.database.session() as session:
+        later = now + timedelta(seconds=1)
+        session.add(
+            SlackEvent(event_id="Ev0AGAIN", kind="message", body={}, received_at=later, handled_at=later)
+        )
+    again = troubles(bot)
+    with bot.services.database.session() as session:
         session.delete(session.exec(select(Outbox).where(Outbox.key == "waits long")).one())
         session.delete(session.get_one(SlackEvent, "Ev0REVOKED"))
+        session.delete(session.get_one(SlackEvent, "Ev0AGAIN"))
     assert "1 message waiting for 9 min" in told[0]
     assert "Slack says token_revoked" in told[0]
     assert any(one.startswith("tokens_revoked") for one in told)
+    assert not any(one.startswith("tokens_revoked") for one in again)  # it was installed again
