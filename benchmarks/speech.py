@@ -98,7 +98,7 @@ def measure_speed(data: Path) -> None:
 
 def found(truth: Sequence[str], text: str) -> int:
     """How many of the expected numbers and names stand in the text as words of their own."""
-    words = [word.strip(".,;:!?'\"()").lower() for word in re.sub(r"(?<=\d),(?=\d{3})", "", text).split()]
+    words = [word.strip(".,;:!?'\"()$").lower() for word in re.sub(r"(?<=\d),(?=\d{3})", "", text).split()]
     return (Counter(words) & Counter(name.lower() for name in truth)).total()
 
 

@@ -130,10 +130,9 @@ def _damaged(container: str) -> str:
 
 
 def _too_long(seconds: float | None, limit: float) -> str:
-    length = f"is {_clock(seconds)} long" if seconds else f"is longer than {_clock(limit)}"
-    return (
-        f"This recording {length}; a memo may last up to {_clock(limit)}. Please send the part that matters."
-    )
+    most = f"{limit / 60:.0f} minutes" if limit >= 2 * 60 else _clock(limit)  # "30:00" might be hours
+    length = f"is {_clock(seconds)} long" if seconds else f"is longer than {most}"
+    return f"This recording {length}; a memo may last up to {most}. Please send the part that matters."
 
 
 def _clock(seconds: float) -> str:

@@ -80,6 +80,12 @@ def packaged_file(model: PackagedModel) -> Path:
     return path
 
 
+def beside(model: PackagedModel, name: str) -> Path:
+    """A file that lies beside the weights of a packaged model."""
+    package, weights = model.parts[0]
+    return _package_directory(package) / Path(weights).with_name(name)
+
+
 def _packaged_directory(name: str, *, models_dir: Path | None) -> Path:
     model = PACKAGED_WHISPER[name]
     if len(model.parts) == 1:

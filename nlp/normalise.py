@@ -10,6 +10,7 @@ from nlp.spoken_tokens import Token, tokens_of
 from nlp.torn import (
     is_clipped_and,
     is_glued_number,
+    is_glued_unit,
     is_glued_value,
     is_glued_word,
     is_range,
@@ -91,7 +92,11 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
                 yield index, index + 1, " "
                 index += 1
             elif (value := numbers.at(index)) and is_glued_value(
-                tokens, index, value, counted=index < whole_until
+                tokens,
+                index,
+                value,
+                counted=index < whole_until,
+                joined=own and not name.written.isalpha(),
             ):
                 yield index, value.end, f" {value.written}"
                 index = value.end
@@ -101,7 +106,8 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
             index = found[0]
         elif number and taken.isdisjoint(range(index, number.end)):
             split = index < whole_until and _SPLIT_WHOLE.fullmatch(number.written)
-            glued = " " if "e" in number.written and is_glued_word(tokens, number.end) else ""
+            glued = " " if is_glued_unit(tokens, number.end) else ""
+            glued = " " if "e" in number.written and is_glued_word(tokens, number.end) else glued
             yield index, number.end, (number.written.replace(".", "") if split else number.written) + glued
             index = number.end
         elif tokens[index].said in SPLITS and is_stuck_decimal(tokens, index + 1):  # "train.1, test.2"
@@ -129,7 +135,7 @@ def _run_reference(
     tokens: Sequence[Token], index: int, numbers: NumberReader, context: Context
 ) -> tuple[int, str] | None:
     """ "run forty two" as the run calls itself, but not "run forty two epochs"."""
-    if tokens[index].said != "run":
+    if tokens[index].said not in ("run", "rn"):
         return None
     start = index + 1
     while start < len(tokens) and tokens[start].said in ("number", "no", "#", "-"):
@@ -144,14 +150,20 @@ def _run_reference(
     after = tokens[number.end].said if number.end < len(tokens) else ""
     if after in _COUNTED_BY_RUN:
         return None
-    return number.end, _run_with(number.written, context) or f"{tokens[index].text} {number.written}"
+    known = _run_with(number.written, context)
+    if known is None and tokens[index].said != "run":
+        return None
+    return number.end, known or f"{tokens[index].text} {number.written}"
 
 
 def _spelled_out(tokens: Sequence[Token], start: int, context: Context) -> tuple[int, str] | None:
-    """ "run one oh eight", which Whisper may write as "1 or 8" or "1.08", where there is such a run."""
+    """ "run one oh eight", which Whisper may write as "1 or 8", "1.08" or "1-08", where there is such a run."""
     said = [token.said for token in tokens[start : start + 3]]
     if len(said) == 3 and said[1] == "or" and (run := _run_with(f"{said[0]}0{said[2]}", context)):
         return start + 3, run
+    joined = len(said) == 3 and said[1] == "-" and (said[0] + said[2]).isdigit()
+    if joined and not _run_with(said[0], context) and (run := _run_with(said[0] + said[2], context)):
+        return start + 3, run  # "Run 2-14"
     if said and "." in said[0] and (run := _run_with(said[0].replace(".", ""), context)):
         return start + 1, run
     return None

@@ -64,6 +64,7 @@ BEFORE_A_NUMBER = frozenset(
         "equal = # times plus minus negative"
     )
 )
+BEFORE_DECIMALS = frozenset(words("of to from was is on by than"))
 COUNTED = frozenset(
     words(
         "epoch epochs step steps layer layers head heads gpu gpus hour minute second percent point worker workers node "
@@ -75,6 +76,10 @@ AREAS = frozenset(
     words("conv kernel patch patche pixel image grid crop filter convolution window resolution input")
 )
 SMALL_QUANTITIES = frozenset(words("lr rate rates decay epsilon eps"))  # usually said as "three e minus four"
+HALVED = frozenset(
+    words("point hour day week month minute second year epoch percent million billion degree gig")
+)
+UNITS = frozenset(words("kb mb gb tb gib mib ms db hz khz sec secs min mins hrs"))
 SPLITS = frozenset(words("train val test eval dev top"))  # "validation accuracy" is not the run's `acc`
 PARTS = frozenset(words("half halves third thirds quarter quarters fifth fifths"))
 MODEL_FAMILIES = frozenset(

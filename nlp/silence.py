@@ -16,7 +16,7 @@ _BOILERPLATE = re.compile(
     r"(?:please |don't forget to |and )*(?:like,? (?:and |comment,? (?:and )?)?)?(?:share,? (?:and )?)?subscribe"
     r"(?: (?:to|for) (?:my|our|the|more|this)(?: \w+)?)?|see you (?:in the )?next (?:video|time|one)|"
     r"(?:sub)?titles? (?:by|provided by|created by)\b.*|.*\bamara\.org\b.*|transcri(?:bed|ption) by\b.*|"
-    r"(?:www\.)?\S+\.(?:com|org|tv)|the end|i'll see you (?:in the next (?:video|one)|next time))\W*)+$",
+    r"(?:www\.)?\S+\.(?:com|org|tv)|the end|(?:so,? )?we'll be right back|i'll see you (?:in the next (?:video|one)|next time))\W*)+$",
     re.IGNORECASE,
 )
 

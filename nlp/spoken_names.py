@@ -1,12 +1,12 @@
 """Recognises spoken names and gives them the spelling the run uses: "val acc" → `val_acc`, "L R" → `lr`."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from nlp.misheard import SURE_WORDS, Misheard, is_everyday
 from nlp.number_words import DIGITS, SPLITS, TEENS, TENS, words
 from nlp.spoken_numbers import NumberReader
 from nlp.spoken_tokens import Token, tokens_of
@@ -14,18 +14,7 @@ from nlp.values import Context
 
 _DATA = Path(__file__).parent / "data"
 _LONGEST = 10  # tokens
-_SHORTEST_MISHEARD = 6  # letters and digits
-_NEARLY = 0.82  # difflib's ratio
-# Words that are never a mishearing: "best loss" is not `test_loss`.
-_SURE_WORDS = frozenset(
-    words(
-        "best first last next final new old test train training val validation valid max min top low high lower higher more "
-        "less same other better worse good bad and or is was the this that to of at with went from we i it does do did goes "
-        "local global micro macro mini inner outer input output source target student teacher actor critic encoder decoder "
-        "upper left right start end mid early late value equal patch coder step steps token tokens layer layers group block "
-        "kernel window crop image page time peak total raw ema"
-    )
-)
+_WHOLE_RATE = re.compile(r"(?:base|max|peak|init|initial|start)_(?:lr|learning_rate)")
 _JOINTS = frozenset(("-", "_", "/", ".", "&"))
 _SPOKEN_JOINTS = frozenset(words("dot slash underscore dash hyphen"))
 _FUNCTION_WORDS = frozenset(
@@ -34,6 +23,7 @@ _FUNCTION_WORDS = frozenset(
         "with from but can had has all one two"
     )
 )
+_HOMOPHONES = {"blue": "bleu", "blu": "bleu"}
 _BEFORE_A_NAME = frozenset(
     words("the a an set of no our without with more less higher lower use used using add and")
 )
@@ -66,6 +56,9 @@ class NameReader:
             last = _last(name)
             if last == name or last not in _EVERYDAY:
                 nested.setdefault(_key(tokens_of(last)), []).append(name)
+        rates = [name for name in context.params if re.split(r"[./_]", name)[-1] in ("lr", "rate")]
+        if [_WHOLE_RATE.fullmatch(_last(name)) is not None for name in rates] == [True]:
+            nested["lr"] = rates  # the run's only one: "learning rate" is its `base_lr`
         for key, those in nested.items():
             if len(those) == 1:
                 self._own.setdefault(key, those[0])
@@ -82,9 +75,8 @@ class NameReader:
             for letters in _spellings(form)
             if not letters.isdigit()
         }
-        self._alike: dict[tuple[str, int], list[str]] = {}
-        for letters in self._letters:
-            self._alike.setdefault((re.sub(r"\D", "", letters), len(letters)), []).append(letters)
+        plain = {letters for letters in self._plain if letters.isalpha()}
+        self._misheard = Misheard(self._letters, _common().keys() | _short_forms().keys(), plain=plain)
 
     def read(self, tokens: Sequence[Token]) -> Iterator[Name]:
         """The names of a text from left to right, the longest at each place."""
@@ -113,7 +105,8 @@ class NameReader:
                 None
                 if written
                 else self._said_with_is(tokens, first, end)
-                or self._misheard(window)
+                or self._before_a_number(tokens, first, end)
+                or self._misheard.name(window, _FUNCTION_WORDS)
                 or _several(tokens, first, end)
             )
             if guessed:
@@ -131,7 +124,15 @@ class NameReader:
             return None
         if not (window[0].said.isalpha() and window[2].said.isalpha()):
             return None
-        return self._own.get(_key(window)) if after in _AFTER_A_NAME or after[:1].isdigit() else None
+        no_sentence = window[1].text == "," and not is_everyday(window[0].said)  # "the convnext, tiny"
+        follows = no_sentence or after in _AFTER_A_NAME or after[:1].isdigit()
+        return self._own.get(_key(window)) if follows else None
+
+    def _before_a_number(self, tokens: Sequence[Token], first: int, end: int) -> str | None:
+        """ "blue 29.4", "the blue score" of a run that logs BLEU, but not "the blue line"."""
+        after = tokens[end].said if end < len(tokens) else ""
+        meant = _HOMOPHONES.get(tokens[first].said) if end - first == 1 else None
+        return self._plain.get(meant) if meant and (after == "score" or after[:1].isdigit()) else None
 
     def _said_with_is(self, tokens: Sequence[Token], first: int, end: int) -> str | None:
         """ "validation losses 0.3" was "validation loss is 0.3", but "batch sizes 32 and 64" are several."""
@@ -146,34 +147,12 @@ class NameReader:
             return None
         if end + 1 < len(tokens) and tokens[end + 1].said in (",", "and", "or", "to") and "." not in after:
             return None
-        if last.said in _SURE_WORDS:  # "the learning rate was 0.1"
+        if last.said in SURE_WORDS:  # "the learning rate was 0.1"
             return None
         ending = "es" if last.said.endswith("sses") else "s"
         single = [*tokens[first : end - 1], replace(last, text=last.text.removesuffix(ending))]
-        name = self._own.get(_key(single)) or self._misheard(single)
+        name = self._own.get(_key(single)) or self._misheard.name(single, _FUNCTION_WORDS)
         return f"{name} is" if name else None
-
-    def _misheard(self, window: Sequence[Token]) -> str | None:
-        """The run's own name that "match size" or "Sifar 10" must be: nearly the same letters, the same digits."""
-        said = [token.said for token in window if token.text[0].isalnum()]
-        letters = "".join(said)
-        exact = self._letters.get(letters) if letters.isalpha() else None
-        if exact and len(said) == 1 and re.search(r"\d", exact):  # "cifarten"
-            return exact
-        shortest = _SHORTEST_MISHEARD if len(said) > 1 or not letters.isalpha() else 2 * _SHORTEST_MISHEARD
-        if len(letters) < shortest or said[0] in _FUNCTION_WORDS or said[-1] in _FUNCTION_WORDS:
-            return None
-        digits = re.sub(r"\D", "", letters)
-        lengths = range(len(letters) - 2, len(letters) + 3)
-        near = [own for length in lengths for own in self._alike.get((digits, length), ())]
-        for best in difflib.get_close_matches(letters, near, n=1, cutoff=_NEARLY):
-            changed = {word for word in said if word not in best}
-            fewer = ("".join(said[:at] + said[at + 1 :]) for at in range(len(said)))  # "precision bf"
-            same = {form.rstrip("es") for form in (letters, *fewer)}  # one or several
-            heard = changed or (len(said) > 1 and len(said[0]) > 3 and said[0] not in self._letters)
-            if heard and changed.isdisjoint(_SURE_WORDS) and best.rstrip("es") not in same:
-                return self._letters[best]
-        return None
 
 
 def _several(tokens: Sequence[Token], first: int, end: int) -> str | None:
@@ -291,7 +270,8 @@ def _shortened(parts: list[str]) -> Iterator[str]:
     index = 0
     while index < len(parts):
         for size in (5, 4, 3, 2, 1):
-            short = _short_forms().get(" ".join(parts[index : index + size]))
+            some = parts[index : index + size]
+            short = _short_forms().get(" ".join(some)) or _short_forms().get("".join(some))
             if short and index + size <= len(parts):
                 yield short
                 index += size

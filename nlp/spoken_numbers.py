@@ -10,11 +10,13 @@ from nlp.number_words import (
     AFTER_A_WORD_ZERO,
     AREAS,
     BEFORE_A_NUMBER,
+    BEFORE_DECIMALS,
     CLAUSE_GOES_ON,
     COUNTED,
     DIGITS,
     EXPONENTS,
     FRACTIONS,
+    HALVED,
     LARGE,
     MINUS,
     MODEL_FAMILIES,
@@ -47,11 +49,27 @@ class NumberReader(PowerReader):
 
     def at(self, first: int) -> Number | None:
         """The longest number beginning at the token; None where there is none, or the word is no number here."""
+        if counted := self._and_a_half(first):
+            return counted
         sign, start = self._sign(first)
         number = self.value_at(start)
         if number is None or self._is_prose(start, number.end):
             return None
         return Number(first=first, end=number.end, written=sign + number.written)
+
+    def _and_a_half(self, first: int) -> Number | None:
+        """ "a point and a half", "an hour and a half"."""
+        said = tuple(self._said(index) for index in range(first, first + 5))
+        if (
+            said[0] not in ("a", "an", "one", "1")
+            or said[1] not in HALVED
+            or said[2:] != ("and", "a", "half")
+        ):
+            return None
+        plural = "" if said[1] in LARGE else "s"
+        return Number(
+            first=first, end=first + 5, written="1.5%" if said[1] == "percent" else f"1.5 {said[1]}{plural}"
+        )
 
     def value_at(self, first: int) -> Number | None:
         """The same for words known to be part of a name: any digit word counts, there is no sign."""
@@ -125,6 +143,8 @@ class NumberReader(PowerReader):
             return f"{written}k", end + 1
         if self._said(end) == "x" and not _is_amount(self._said(end + 1)):
             return f"{written}x", end + 1
+        if self._said(end) == "bit" and written.isdigit():
+            return f"{written}-bit", end + 1
         return self._square(written, end) or (written, end)
 
     def _names_a_model(self, letter: int) -> bool:
@@ -203,6 +223,8 @@ class NumberReader(PowerReader):
                 f"0.{EXPONENTS[self._said(index + 1)]}",
                 index + 2,
             )  # "of point two"; nobody says "of point to"
+        if self._said(index) == "point" and before in BEFORE_DECIMALS and self._said(index + 1)[:2] == "0.":
+            return f"0.0{self._said(index + 1)[2:]}", index + 2  # "of point oh five", heard as "of point 0.5"
         if decimals is None or before in NOT_BEFORE_POINT or _is_amount(before):
             return None
         if self._said(index) == "." and (self._touches(index) or not self._touches(index + 1)):

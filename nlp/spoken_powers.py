@@ -50,6 +50,8 @@ class PowerReader:
         if self._said(after) in MINUS:
             whole = self._touches(at) and (self._said(after).isalpha() or self._touches(after))
             tight = letter in ("e", "he", "ee") or (whole and letter != "i") or self._is_small(end)
+            if self._said(after) == "-" and self._said(after + 1) == "," and self._said(after + 2).isdigit():
+                after += 1  # "1e-, 4"
             power = self._small(after + 1, homophones=True) if tight else None
             if power and not self._goes_on(power[1]):
                 return f"{written}e-{power[0]}", power[1]
@@ -86,11 +88,13 @@ class PowerReader:
         return (f"1e{raised[0]}" if written == "10" else f"2^{raised[0]}"), raised[1]
 
     def _raised(self, index: int, *, of_ten: bool = False) -> tuple[str, int] | None:
-        """ "to the minus four", "to the power of four", "to the fifteenth", "^4", "(times ten) to minus four"."""
+        """ "to the minus four", "to the power of four", "to the fifteenth", "^4", "(times ten) to minus four" or "-5"."""
         if self._said(index) == "^" or (
             of_ten and self._said(index) == "to" and self._said(index + 1) in MINUS
         ):
             index += 1
+        elif of_ten and self._said(index) in MINUS:  # "2 times 10-5"
+            pass
         elif (self._said(index), self._said(index + 1)) == ("to", "the"):
             index += 2
         else:

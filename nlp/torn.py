@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from nlp.number_words import SIZED, is_size
+from nlp.number_words import SIZED, UNITS, is_size
 from nlp.spoken_numbers import Number
 from nlp.spoken_tokens import Token
 from nlp.values import Context
@@ -30,7 +30,8 @@ def torn_size(tokens: Sequence[Token], index: int, *, counted: bool) -> tuple[in
             continue
         around = (*tokens[max(0, index - _ROUND_A_SIZE) : index], *tokens[end : end + 1])
         sized = counted or any(token.said in SIZED for token in around)
-        return (end, str(value)) if sized and is_size(value) else None
+        usual = is_size(value) or (counted and "-" in heard and value % 8 == 0)  # "batch size 60-4"
+        return (end, str(value)) if sized and usual else None
     return None
 
 
@@ -62,18 +63,32 @@ def is_glued_number(tokens: Sequence[Token], index: int) -> bool:
     return _touch(tokens, index) and _touch(tokens, index + 1)
 
 
-def is_glued_value(tokens: Sequence[Token], index: int, value: Number, *, counted: bool) -> bool:
-    """The "2.03" of "rmse2.03", the "15" of "freq_mask15" where that is `counted`, but not the "50" of "mAP50"."""
+def is_glued_value(
+    tokens: Sequence[Token], index: int, value: Number, *, counted: bool, joined: bool
+) -> bool:
+    """The "2.03" of "rmse2.03", the "15" of "mask15" where that is `counted`, the "2" of "images per gpu2", but not of "mAP50".
+
+    `joined`: the name is the run's own and of several parts, so that it has no number of its own behind it.
+    """
     if index >= len(tokens) or not tokens[index].text[0].isdigit() or not _touch(tokens, index):
         return False
     after = value.end + (value.end < len(tokens) and tokens[value.end].text in ".,;:!?")
     alone = after >= len(tokens) or not _touch(tokens, after)
-    return "." in value.written or "e" in value.written or (counted and alone and len(value.written) > 1)
+    return (
+        "." in value.written
+        or "e" in value.written
+        or (alone and (joined or (counted and len(value.written) > 1)))
+    )
 
 
 def is_glued_word(tokens: Sequence[Token], index: int) -> bool:
     """The "now" of "3e-5now"."""
     return index < len(tokens) and tokens[index].text.isalpha() and _touch(tokens, index)
+
+
+def is_glued_unit(tokens: Sequence[Token], index: int) -> bool:
+    """The "GB" of "11GB", as it is written after a space elsewhere."""
+    return index < len(tokens) and tokens[index].said in UNITS and _touch(tokens, index)
 
 
 def is_clipped_and(tokens: Sequence[Token], index: int) -> bool:

@@ -100,7 +100,7 @@ def broken(kind: str, folder: Path) -> bytes:
         ("no sound", "there is no audio track in it"),
         (
             "two hours",
-            "This recording is 2:00:00 long; a memo may last up to 30:00. Please send the part that matters",
+            "This recording is 2:00:00 long; a memo may last up to 30 minutes. Please send the part that matters",
         ),
         ("nobody speaks", "I heard no words in it"),
     ],

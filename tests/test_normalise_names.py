@@ -20,6 +20,22 @@ RUN = Context(
     datasets=("cifar-10", "imagenet-1k"),
     words=("resnet50", "llama-2-7b"),
 )
+MANY = Context(
+    params={"optimizer.lr": 1e-3, "unet_lr": 1e-4, "lr_scheduler": "cosine", "dropout_rate": 0.1},
+    metrics={
+        "spearman": 0.8,
+        "val_auc": 0.8,
+        "auroc": 0.9,
+        "miou": 0.7,
+        "eval_loss": 1.0,
+        "train_loss": 1.0,
+        "bleu": 27.0,
+        "wer": 0.1,
+    },
+    runs=("quiet-lynx",),
+    datasets=("celeba",),
+    words=("convnext-tiny",),
+)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +223,97 @@ def test_thousands_of_names_are_read_in_no_time() -> None:
     params = {f"model.layers.{index}.width": index for index in range(4_000)} | {"optimizer.lr": 1e-3}
     said = "I lowered the learning rate from three e minus four to one e minus four. " * 4
     assert normalise(said, Context(params=params)).text.count("optimizer.lr from 3e-4 to 1e-4") == 4
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("the glass loss is 0.38", "the cls_loss is 0.38"),
+        ("the classification loss", "the cls_loss"),
+        ("a glass of water and no loss", "a glass of water and no loss"),
+        ("Debert of v3 base is larger", "deberta-v3-base is larger"),
+        ("trained on lio and aesthetics", "trained on laion-aesthetics"),
+        ("the base of version 3", "the base of version 3"),
+        ("loggloss 0.41", "logloss 0.41"),
+        ("we have ffid4.4 now", "we have fid 4.4 now"),
+        ("we log losses", "we log losses"),
+        ("an AURLC of 0.94", "an auroc of 0.94"),
+        ("an AUC of 0.94", "an AUC of 0.94"),
+        ("the RMSE is fine", "the RMSE is fine"),  # a name of its own, not a misheard `rmsd`
+        ("entropy co-efficient 0.001", "entropy_coef 0.001"),
+        ("our co-workers", "our co-workers"),
+        ("4 images per gpu2 36 epochs", "4 imgs_per_gpu 2 36 epochs"),
+    ],
+)
+def test_a_name_that_sounds_right_is_the_runs(heard: str, written: str) -> None:
+    own = Context(
+        params={"imgs_per_gpu": 4, "entropy_coef": 0.01},
+        metrics={"cls_loss": 0.4, "logloss": 0.4, "fid": 12.0, "auroc": 0.9, "rmsd": 2.0},
+        datasets=("laion-aesthetics",),
+        words=("deberta-v3-base",),
+    )
+    assert normalise(heard, own).text == written
+
+
+@pytest.mark.parametrize(
+    ("params", "written"),
+    [
+        (("base_lr",), "the base_lr is 1e-4"),
+        (("optimizer.peak_lr", "max_steps"), "the optimizer.peak_lr is 1e-4"),
+        (("base_lr", "min_lr"), "the lr is 1e-4"),  # either of them
+        (("unet_lr",), "the lr is 1e-4"),  # of a part alone
+        (("lr", "max_lr"), "the lr is 1e-4"),
+    ],
+)
+def test_the_only_learning_rate_of_a_run_is_meant_by_the_words(params: tuple[str, ...], written: str) -> None:
+    own = Context(params=dict.fromkeys(params, 1e-4))
+    assert normalise("the L R is one e minus four", own).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("Run 2-14 was best", "lm/214 was best"),
+        ("Run 1-9 was best", "lm/1-9 was best"),  # from 1 to 9, not 19
+        ("rn19 was best", "lm/19 was best"),
+        ("the rn7 of it", "the rn7 of it"),
+    ],
+)
+def test_a_run_number_that_was_cut_or_clipped_is_that_run(heard: str, written: str) -> None:
+    own = Context(runs=("lm/214", "lm/19", "lm/1"))
+    assert normalise(heard, own).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("sparman went to 0.85", "spearman went to 0.85"),
+        ("uroc.94 here", "auroc 0.94 here"),
+        ("a valUC of 0.79", "a val_auc of 0.79"),
+        ("Quiet links is ahead", "quiet-lynx is ahead"),
+        ("The convnext, tiny wants more", "The convnext-tiny wants more"),
+        ("mean iou of 0.7", "miou of 0.7"),
+        ("blue 29.4, the blue score", "bleu 29.4, the bleu score"),
+        ("the board error rate", "the wer"),
+    ],
+)
+def test_a_word_of_no_dictionary_is_the_name_it_is_like(heard: str, written: str) -> None:
+    assert normalise(heard, MANY).text == written
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "We optimise it, the optimizers and schedulers of it.",
+        "The links are quiet, the spear is green.",
+        "The tally is 3, the quiet limits hold.",
+        "See train.log, the evaluation uses it, and the evaluation helps.",
+        "We use dropout after each layer.",
+        "We cut the learning rates, let the learning curves be.",
+        "The blue line, and 2 blue ones.",
+        "A tiny, small one is in the valley.",
+        "Reruns with the dataloaders and logits of the convnets.",
+    ],
+)
+def test_words_of_a_dictionary_stay(prose: str) -> None:
+    assert normalise(prose, MANY).text == prose

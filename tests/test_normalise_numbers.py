@@ -272,3 +272,37 @@ def test_adams_betas_are_known_unless_the_run_has_a_beta() -> None:
 )
 def test_billions_of_a_model_carry_their_letter(heard: str, written: str) -> None:
     assert normalise(heard).text == written
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("11GB in 9ms", "11 GB in 9 ms"),
+        ("the 90s, 3x and 40k", "the 90s, 3x and 40k"),
+        ("4bit or eight bit", "4-bit or 8-bit"),
+        ("eight bits, a bit", "8 bits, a bit"),
+        ("a point and a half", "1.5 points"),
+        ("an hour and a half", "1.5 hours"),
+        ("a percent and a half", "1.5%"),
+        ("a model and a half", "a model and a half"),
+    ],
+)
+def test_units_stand_beside_their_number(heard: str, written: str) -> None:
+    assert normalise(f"It takes {heard} now.").text == f"It takes {written} now."
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("2 times 10-5", "2e-5"),
+        ("to 1e-, 4", "to 1e-4"),
+        ("three e minus, 4 epochs", "3 e minus, 4 epochs"),
+        ("a decay of point 0.5", "a decay of 0.05"),
+        ("At this point 0.5 is fine", "At this point 0.5 is fine"),
+        ("batch size 60-4", "batch_size 64"),
+        ("batch size 60-5", "batch_size 60-5"),
+        ("see 60-4", "see 60-4"),
+    ],
+)
+def test_a_number_that_came_out_broken_is_mended(heard: str, written: str) -> None:
+    assert normalise(heard, Context(params={"batch_size": 128})).text == written

@@ -74,6 +74,7 @@ def test_speech_without_a_pause_is_cut_all_the_same(detector: VoiceDetector) -> 
         "Please like and subscribe.",
         "Don't forget to subscribe to my channel",
         "See you in the next video.",
+        "So, we'll be right back.",
         "Subtitles by the Amara.org community",
         "Transcription by CastingWords",
         "[Music]",
