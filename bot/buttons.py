@@ -32,6 +32,7 @@ from bot.note_forms import edit_modal, note_modal
 from bot.note_messages import move_modal, read_pick
 from bot.reports import REPORT_ACTIONS
 from bot.taps import Tap
+from bot.threads import thread_at
 from bot.values import Message
 from bot.views import note_view, run_view, run_views
 from storage.jobs import defer
@@ -154,7 +155,8 @@ def _help_more(tap: Tap) -> None:
 
 def _turn(tap: Tap) -> None:
     page, _, query = tap.value.partition(":")
-    tap.answer(_again(tap, f"{query} page:{page}"), replace=True)
+    # What takes the place of a message that all can read may hold only what all may see.
+    tap.answer(_again(tap, f"{query} page:{page}", public=not tap.is_ephemeral), replace=True)
 
 
 def _share_list(tap: Tap) -> None:
@@ -286,8 +288,15 @@ def _confirm_login(tap: Tap) -> None:
 
 
 def _again(tap: Tap, text: str, *, public: bool = False) -> Message:
+    thread = thread_at(tap.session, tap.channel, tap.thread_ts or "")
     return commands.answer(
-        tap.session, tap.services, text, person=tap.person.slack_id, channel=tap.channel, public=public
+        tap.session,
+        tap.services,
+        text,
+        person=tap.person.slack_id,
+        channel=tap.channel,
+        public=public,
+        thread=thread,
     )
 
 

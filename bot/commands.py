@@ -298,7 +298,10 @@ def connect_project(asking: Asking, name: str) -> Message:
         raise RunloreError(
             "That project belongs to a channel you are not in. Ask someone there to connect it."
         )
-    project.channel_id, project.threading = channel, "run"
+    if project.channel_id and project.channel_id != known.id and asking.person is not None:
+        settings_changes.check_move(session, project, known.id, asking.person)
+        settings_changes.move(session, project, known.id, asking.person, now=asking.now)
+    project.channel_id, project.threading = known.id, "run"
     session.flush()
     digests.subscribe(session, channel or "", person=asking.person, now=asking.now)
     return connected(project.name, known.name, asking.services.settings.url)

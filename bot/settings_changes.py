@@ -79,7 +79,7 @@ def apply(
         raise NotFound(GONE)
     before, choices = form_of(session, project)
     if chosen.channel and chosen.channel != before.channel:
-        _check_move(session, project, chosen.channel, person)
+        check_move(session, project, chosen.channel, person)
     if chosen.baseline is not None:
         run = session.get(Run, chosen.baseline)
         if run is None or run.project_id != project.id:
@@ -99,7 +99,7 @@ def apply(
     }
     changed = _words(before, chosen, choices)
     if chosen.channel and chosen.channel != before.channel:
-        _move(session, project, chosen.channel, person, now=now)
+        move(session, project, chosen.channel, person, now=now)
     elif chosen.openness != before.openness and project.channel_id:
         text = f"{escape(person.name)} made {line(project.name, 60)} {_short(OPENNESS[chosen.openness])}."
         outbox.post(session, _key(project, now), project.channel_id, Message(text=text), now=now)
@@ -108,15 +108,7 @@ def apply(
     return changed
 
 
-def saved(project: Project, changed: Sequence[str]) -> Message:
-    """The word to who changed them."""
-    name = line(project.name, 60)
-    if not changed:
-        return Message(text=f"Nothing changed for {name}.")
-    return Message(text=f"Saved for {name}: {'; '.join(escape(one) for one in changed)}.")
-
-
-def _check_move(session: Session, project: Project, channel: str, person: Person) -> None:
+def check_move(session: Session, project: Project, channel: str, person: Person) -> None:
     """Moving a project takes membership of both channels, the bot's and the person's."""
     there = session.get(Channel, channel)
     if there is None or not there.is_member:
@@ -126,9 +118,10 @@ def _check_move(session: Session, project: Project, channel: str, person: Person
             raise Forbidden("A project moves only by who is in both channels. Nothing was changed.")
 
 
-def _move(session: Session, project: Project, channel: str, person: Person, *, now: datetime) -> None:
+def move(session: Session, project: Project, channel: str, person: Person, *, now: datetime) -> None:
     """Talk elsewhere from now on; both channels learn it, and who sees the project now."""
     old, there = project.channel_id, session.get(Channel, channel)
+    before = session.get(Channel, old) if old else None
     gain = sorted(_names(session, channel, except_in=old)) if there and there.is_private else []
     project.channel_id = channel
     session.execute(
@@ -136,13 +129,22 @@ def _move(session: Session, project: Project, channel: str, person: Person, *, n
         .where(col(Thread.project_id) == project.id, col(Thread.run_id).is_(None), col(Thread.closed_at).is_(None))
         .values(closed_at=now)
     )  # fmt: skip
-    sees = "everybody in the workspace" if there and not there.is_private else ", ".join(gain[:NAMES])
+    opened = there and not there.is_private and (before is None or before.is_private)
+    sees = "everybody in the workspace" if opened else ", ".join(gain[:NAMES])
     if len(gain) > NAMES:
         sees += f" and {len(gain) - NAMES} more"
     seen = f" Now seen by {escape(sees)} too." if (sees and project.openness != "private") or gain else ""
     text = f"{escape(person.name)} moved the project {line(project.name, 60)} to <#{channel}>.{seen}"
     for place in filter(None, (old, channel)):
         outbox.post(session, f"{_key(project, now)}:{place}", place, Message(text=text), now=now)
+
+
+def saved(project: Project, changed: Sequence[str]) -> Message:
+    """The word to who changed them."""
+    name = line(project.name, 60)
+    if not changed:
+        return Message(text=f"Nothing changed for {name}.")
+    return Message(text=f"Saved for {name}: {'; '.join(escape(one) for one in changed)}.")
 
 
 def _digest(

@@ -45,6 +45,11 @@ class Tap:
         container, message = self.body.get("container") or {}, self.body.get("message") or {}
         return container.get("thread_ts") or message.get("thread_ts") or container.get("message_ts")
 
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether only its presser sees the message with the button."""
+        return bool((self.body.get("container") or {}).get("is_ephemeral"))
+
     def answer(self, message: Message, *, replace: bool = False, public: bool = False) -> None:
         """Answer where it was pressed: only to the person, or in place of the message, or to all; on Home in a window."""
         if not self.body.get("response_url"):
@@ -64,7 +69,7 @@ class Tap:
 
     def file_place(self) -> tuple[str, str | None]:
         """Where a file goes: beside the message, or where only its presser sees that, to their direct messages."""
-        if self.channel and not (self.body.get("container") or {}).get("is_ephemeral"):
+        if self.channel and not self.is_ephemeral:
             return self.channel, self.thread_ts
         return direct_channel(self.services, self.person), None
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from local_workspace import ANA, BEN, CHLOE, GENERAL, RUNS, SECRET, VISION
+from local_workspace import ANA, BEN, CHLOE, DEV, GENERAL, RUNS, SECRET, VISION
 from running_bot import RunningBot, shown
 from sqlmodel import select
 
@@ -147,6 +147,17 @@ def test_connecting_a_channel_gives_it_threads_and_the_two_lines(bot: RunningBot
     assert "runlore.init" in ask(bot, ANA, VISION, "connect cmd-connect", "is connected to #vision-runs")
     run = bot.start("cmd-connect")
     bot.message(VISION, run)
+
+
+def test_connecting_a_project_of_another_channel_moves_it_as_the_settings_do(bot: RunningBot) -> None:
+    two_runs(bot, "cmd-moved")
+    ask(bot, DEV, GENERAL, "connect cmd-moved", "moves only by who is in both channels")
+    ask(bot, ANA, SECRET, "connect cmd-moved", "is connected to #secret")
+    bot.message(VISION, "ana moved the project cmd-moved")
+    ask(bot, ANA, VISION, "connect cmd-moved", "is connected to #vision-runs")
+    bot.message(SECRET, "Now seen by everybody in the workspace too")
+    ask(bot, ANA, GENERAL, "connect cmd-moved", "is connected to #general")
+    assert "Now seen" not in shown(bot.message(GENERAL, "ana moved the project cmd-moved"))
 
 
 def test_what_a_private_channel_talks_about_is_nowhere_for_others(bot: RunningBot) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local_workspace import ANA, BEN, VISION
+from local_workspace import ANA, BEN, GENERAL, RUNS, SECRET, VISION
 from running_bot import RunningBot, shown
 from sqlmodel import col, select
 
@@ -46,6 +46,30 @@ def run_of(bot: RunningBot, project: str, number: int) -> Run | None:
     with bot.services.database.session() as session:
         found = session.exec(select(Run).where(col(Run.name).startswith(project), Run.number == number))
         return found.first()
+
+
+def test_turning_the_page_of_a_list_that_all_can_read_shows_nobody_more(bot: RunningBot) -> None:
+    bot.own_channel("turn-secret", SECRET)
+    bot.start("turn-secret")
+    some_runs(bot, "turn-open", 12)
+    asked = bot.workspace.post(ANA, GENERAL, "@runlore list")
+    told = bot.reply(GENERAL, asked, "turn-open/12")
+    bot.workspace.click(ANA, GENERAL, told["ts"], "list_older")
+    second = shown(bot.reply(GENERAL, asked, "turn-open/2"))
+    assert "turn-secret" not in second, second
+
+
+def test_turning_the_page_in_a_projects_thread_stays_with_the_project(bot: RunningBot) -> None:
+    for _ in range(12):
+        bot.finish("turn-board", bot.start("turn-board"))
+    some_runs(bot, "turn-other", 11)
+    board = bot.message(RUNS, "turn-board")
+    bot.workspace.reply(ANA, RUNS, board["ts"], "@runlore list")
+    told = bot.reply(RUNS, board["ts"], "page 1 of 2")
+    bot.workspace.click(ANA, RUNS, told["ts"], "list_older")
+    second = shown(bot.reply(RUNS, board["ts"], "page 2 of 2"))
+    assert "turn-board/1 " in second
+    assert "turn-other" not in second
 
 
 def test_ticked_rows_are_compared(bot: RunningBot) -> None:
