@@ -21,6 +21,7 @@ _TOKEN = re.compile(
 _PARTS = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z]|\d|_|\b)|[A-Z]?[a-z]+|[A-Z]+|\d+")
 LONGEST = 64  # of a word; what is longer is a hash or a blob
 _PLURAL_NAME = re.compile(r"^([a-z]+\d+)s$")
+_SIZED = re.compile(r"(?<![\w.-])([A-Za-z]{2,12})-(\d{1,4}[BbMm]?)(?![\w.-])")
 _INSIDE_HYPHENS = re.compile(r"(?<=\w)(?<!\d[eE])[-‐‑/](?=\w)")
 
 
@@ -119,7 +120,7 @@ class Asked:
 
 def asked(text: str) -> tuple[Asked, ...]:
     """What a question asks for, name by name: who asks for "label smoothing" does not ask for "smoothing"."""
-    parted = [list(_token(match)) for match in _TOKEN.finditer(_INSIDE_HYPHENS.sub(" ", text))]
+    parted = [list(_token(match)) for match in _TOKEN.finditer(_apart(text))]
     words = [word for token in parted for word in token]
     begins = [place == 0 for token in parted for place in range(len(token))]  # `muonh` is no `muon`
     table = aliases(_spelling)
@@ -153,6 +154,11 @@ def sentences(text: str, *, shortest: int = 25) -> list[str]:
     return found
 
 
+def _apart(text: str) -> str:
+    """Words with a hyphen are two, but a name and its size are one: "ResNet-18" is resnet18, as in a param."""
+    return _INSIDE_HYPHENS.sub(" ", _SIZED.sub(lambda found: found[1].lower() + found[2], text))
+
+
 @lru_cache(maxsize=1)
 def _question_stems() -> frozenset[str]:
     return frozenset(stem(word) for word in QUESTION_WORDS)
@@ -160,7 +166,7 @@ def _question_stems() -> frozenset[str]:
 
 def _words(text: str) -> list[str]:
     """Whole tokens followed by their parts, stemmed; stop words are gone."""
-    return [word for match in _TOKEN.finditer(_INSIDE_HYPHENS.sub(" ", text)) for word in _token(match)]
+    return [word for match in _TOKEN.finditer(_apart(text)) for word in _token(match)]
 
 
 def _token(match: re.Match[str]) -> Iterator[str]:

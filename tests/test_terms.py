@@ -112,3 +112,15 @@ def test_a_question_is_read_name_by_name() -> None:
     assert asked("who has tried label smoothing?") == (Asked("=label_smoothing", named=True),)
     assert asked("has anyone tried MuonH?") == (Asked("=hyperball", named=True),)
     assert asked("did zebra stripes help?") == (Asked("zebra", named=False), Asked("strip", named=False))
+
+
+@pytest.mark.parametrize(("said", "same"), [("ResNet-18", "resnet18"), ("fp-8", "fp8"), ("GPT-2", "gpt2")])
+def test_a_name_and_its_size_are_one_with_and_without_a_hyphen(said: str, same: str) -> None:
+    assert terms(said) == terms(same)
+    assert asked(f"who used {said}?") == asked(f"who used {same}?")
+
+
+def test_a_date_or_a_numbered_part_is_no_size() -> None:
+    assert terms("2026-05-05") == ["2026", "5", "5"]
+    assert terms("lr-1e-3")[-1] == "0.001"
+    assert "exp2" not in terms("exp-2-a")
