@@ -1,4 +1,4 @@
-"""150 notes written by hand for `speech.py`: other sentences, names and numbers than those of `spoken_memos.py`."""
+"""286 notes written by hand for `speech.py`: other sentences, names and numbers than those of `spoken_memos.py`."""
 
 from pathlib import Path
 
@@ -86,7 +86,88 @@ OTHER = Context(
     people=("Dana",),
     words=("conformer", "wav2vec2", "xgboost"),
 )
-CONTEXTS = {"vision": VISION, "language": LANGUAGE, "other": OTHER}
+DETECT = Context(
+    params={
+        "base_lr": 1e-3,
+        "imgs_per_gpu": 4,
+        "backbone": "swin-tiny",
+        "num_queries": 300,
+        "nms_threshold": 0.5,
+        "drop_path_rate": 0.1,
+        "momentum": 0.9,
+        "crop_size": 512,
+        "ema": True,
+        "focal_gamma": 2.0,
+        "epochs": 36,
+        "clip_grad_norm": 0.1,
+        "num_workers": 8,
+    },
+    metrics={"box_ap": 0.44, "mask_ap": 0.39, "miou": 0.71, "cls_loss": 0.4, "fps": 23.0},
+    runs=("lucky-heron", "detect/9", "detect/63", "detect/140", "dusty-pine"),
+    datasets=("coco2017", "ade20k", "cityscapes", "objects365"),
+    people=("Priya", "Jonas"),
+    words=("deformable-detr", "mask2former", "swin-tiny", "convnext-base"),
+)
+GENERATE = Context(
+    params={
+        "unet_lr": 1e-4,
+        "guidance_scale": 7.5,
+        "num_inference_steps": 50,
+        "resolution": 512,
+        "train_batch_size": 16,
+        "max_grad_norm": 1.0,
+        "snr_gamma": 5.0,
+        "lr_scheduler": "cosine",
+        "beta1": 0.9,
+        "kl_weight": 1e-6,
+        "latent_dim": 4,
+        "noise_offset": 0.05,
+        "mixed_precision": "fp16",
+    },
+    metrics={"fid": 12.3, "clip_score": 0.31, "recon_loss": 0.02, "psnr": 27.1, "ssim": 0.88, "lpips": 0.14},
+    runs=("silver-moth", "gen/5", "gen/31", "gen/77", "tender-crow"),
+    datasets=("laion-aesthetics", "ffhq", "celeba", "imagenet64"),
+    people=("Wei", "Sofia"),
+    words=("sdxl", "vqgan", "dit-xl-2"),
+)
+RANK = Context(
+    params={
+        "lr": 5e-5,
+        "embedding_dim": 768,
+        "n_negatives": 7,
+        "tau": 0.05,
+        "max_length": 256,
+        "dropout_rate": 0.1,
+        "num_leaves": 63,
+        "min_child_weight": 5,
+        "hidden_layers": 3,
+        "weight_decay": 0.01,
+        "warmup": 1000,
+        "model": "deberta-v3-base",
+        "optimizer": "Lion",
+        "k_folds": 5,
+    },
+    metrics={
+        "ndcg_at_10": 0.51,
+        "mrr": 0.43,
+        "recall_at_100": 0.88,
+        "val_auc": 0.78,
+        "logloss": 0.44,
+        "spearman": 0.81,
+    },
+    runs=("gentle-badger", "rank/3", "rank/46", "rank/210", "noisy-finch"),
+    datasets=("msmarco", "trec-dl", "criteo", "movielens-25m"),
+    people=("Omar", "Lucia"),
+    words=("colbert", "bm25", "lightgbm", "splade", "e5-large"),
+)
+CONTEXTS = {
+    "vision": VISION,
+    "language": LANGUAGE,
+    "other": OTHER,
+    "detect": DETECT,
+    "gen": GENERATE,
+    "rank": RANK,
+}
 
 
 def spoken_notes() -> list[SpokenMemo]:
