@@ -180,7 +180,7 @@ def run_text(run: RunView, judgement: Judgement, *, by: bool = False) -> str:
     """✅ vision/42 brave-otter: val_acc 0.942, +0.8 points on baseline; kept by Ana. With whose it is where asked `by` whom."""
     name = link(run.permalink, f"{escape(ref(run))} {line(run.name, 60)}")
     name += f" by {name_of(run.owner)}" if by and run.owner else ""
-    how = standing(judgement) or ("" if run.state == "finished" else ending(run))
+    how = standing(judgement) or ("" if run.state == "finished" else ending(run).removeprefix(f"{ref(run)} "))
     kept = [
         f"{'kept' if choice == 'keep' else 'dropped'} by {line(person, 40)}"
         for person, choice in run.verdicts.items()

@@ -48,6 +48,7 @@ REFERENCE = re.compile(r"<(?:([@#])[A-Z0-9]+|https?:[^|>]*)\|([^>]*)>")
 OPENING = re.compile(r"(?<!\w)[*_~`]+(?=\S)")
 CLOSING = re.compile(r"(?<=\S)[*_~`]+(?!\w)")
 LOOKALIKES = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
+CODE_SPAN = re.compile(r"(`[^`\n]+`)")
 ENTITY = re.compile(r"&(?:a(?:m(?:p)?)?|l(?:t)?|g(?:t)?)?$")
 SLACK_ID = re.compile(r"[UW][A-Z0-9]{1,30}")
 
@@ -109,6 +110,12 @@ def code(text: str, limit: int = 200) -> str:
     text = " ".join(clean(text).replace("`", "ˋ").split()) or " "
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f"`{clip(text, limit)}`"
+
+
+def own_words(text: str) -> str:
+    """A sentence of ours with names in it: the commands it shows in code spans stay so, all else is escaped."""
+    parts = CODE_SPAN.split(text)
+    return "".join(code(part[1:-1]) if place % 2 else escape(part) for place, part in enumerate(parts))
 
 
 def code_block(lines: Iterable[str], limit: int = 1500) -> str:

@@ -30,6 +30,7 @@ from bot.like_buttons import LIKE_ACTIONS
 from bot.log_messages import log_lines
 from bot.note_forms import edit_modal, note_modal
 from bot.note_messages import move_modal, read_pick
+from bot.numbers import count
 from bot.reports import REPORT_ACTIONS
 from bot.taps import Tap
 from bot.threads import thread_at
@@ -187,7 +188,7 @@ def _share_compare(tap: Tap) -> None:
     message = commands.compare_runs(tap.session, shown)
     outbox.post(tap.session, f"share:{tap.body['trigger_id']}", tap.channel, message, now=tap.now)
     if left_out:
-        tap.answer(Message(text=f"Shared without {left_out} run(s) that not everybody here may see."))
+        tap.answer(Message(text=f"Shared without {count(left_out, 'run')} that not everybody here may see."))
 
 
 def _diff(tap: Tap) -> None:

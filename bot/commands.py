@@ -27,7 +27,7 @@ from bot.answer_messages import answer_message
 from bot.ask import ask
 from bot.asking import Asking, RunAmbiguous, RunNotFound, place_of, sight_of
 from bot.better import infer_goal
-from bot.blocks import code, escape
+from bot.blocks import code, escape, own_words
 from bot.compare import compare
 from bot.compare_messages import comparison
 from bot.errors import NeedsModels, RunloreError
@@ -98,7 +98,7 @@ def answer(
     except NeedsModels:
         raise
     except RunloreError as error:
-        return Message(text=escape(str(error)))
+        return Message(text=own_words(str(error)))
 
 
 def _handle(asking: Asking, command: Command) -> Message:
@@ -199,6 +199,8 @@ def _now(asking: Asking, command: Command) -> Message:
     running = Command(name="list", filters=command.filters, text=command.text)
     which = replace(asking.filter(running, only_home=False), states=("running",))
     ids, _ = page_of_runs(asking.session, which, limit=PAGE * 2)
+    if not ids:
+        return Message(text="Nothing that you can see runs at this moment. `list` shows the latest runs.")
     views = run_views(asking.session, ids, parents=True)
     return run_list(views, title="Running now", page=1, pages=1)
 

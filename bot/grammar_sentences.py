@@ -12,6 +12,11 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"who(?:'s| is| are)?\s+running(?:\s+(?:what|now|anything|something))*(?:\s+right now)?", "now"),
         (r"what(?:'s| is| are)\s+running(?:\s+now)?", "now"),
+        (r"who\s+runs\s+what(?:\s+(?:right\s+)?now)?", "now"),
+        (
+            r"how\s+(?:did|does|is|was)\s+(?P<rest>this|it|(?:[\w.-]+/|#)\d+)(?:\s+run)?\s+(?:go|do|doing|going|end)",
+            "show",
+        ),
         (
             r"(?:please\s+|can you\s+|could you\s+)+(?:list|show)(?:\s+me)?\s+(?:all\s+|the\s+)?runs(?P<rest>(?:\s.*)?)",
             "list",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.blocks import actions, bold, button, code, context, fit, line, link, section
-from bot.grammar import COMMANDS, MAIN
+from bot.grammar import ALIASES, COMMANDS, MAIN
 from bot.grammar_filters import GrammarError
 from bot.numbers import count
 from bot.values import Message, RunView
@@ -24,7 +24,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "digest": ("digest yesterday", "what moved"),
     "now": ("now", "who runs what at this moment"),
     "logs": ("logs 42 grep KeyError", "a run's output: tail, grep, or all of it as a file"),
-    "best": ("best val_acc project:vision", "the best runs by a metric"),
+    "best": ("best val_acc project:vision", "the best run by a metric"),
     "tree": ("tree vision", "which run was made from which, and why"),
     "tag": ("tag 42 promising -old", "put words on a run, take them off with a minus"),
     "fork": ("fork 42", "how to start a new run from this one"),
@@ -55,6 +55,8 @@ NAMING = "A run is `#42`, `vision/42`, its name or the beginning of it, `latest`
 
 def help_message(topic: str = "") -> Message:
     """The six commands; all of them for *more*; one for its name."""
+    word = topic.strip().lower().removeprefix("/runs").strip()
+    topic = ALIASES.get(word, word) if word != "more" else word
     if topic in EXAMPLES:
         example, what = EXAMPLES[topic]
         text = f"{topic}: {what}. Example: {code(example)}"

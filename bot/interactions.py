@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from bot import ask_people, commands, corrections, likes, notes, outbox, people, runs, settings_changes
 from bot.asking import sees_run, sight_of
-from bot.blocks import escape
+from bot.blocks import own_words
 from bot.buttons import ACTIONS
 from bot.digest_status import add_status, read_status
 from bot.errors import NotFound, RunloreError, SlackBusy, SlackDoubtful, SlackRefused
@@ -83,7 +83,7 @@ def action(session: Session, services: Services, body: Mapping[str, Any]) -> Non
                 "Slack does not let me do that: a permission is missing. `runlore-bot doctor --slack` says which."
             )
         try:
-            tap.answer(Message(text=escape(str(problem))))
+            tap.answer(Message(text=own_words(str(problem))))
         except SlackRefused as refusal:
             log.warning("answer_refused", extra={"reason": refusal.error})
 
@@ -238,7 +238,7 @@ def _change_settings(session: Session, person: Person, view: Mapping[str, Any], 
             project, settings_changes.apply(session, project, chosen, person, sight, now=now)
         )
     except RunloreError as problem:
-        told = Message(text=escape(str(problem)))
+        told = Message(text=own_words(str(problem)))
     place = settings_changes.place_for(asked_in, person)
     key = f"settings:{view['id']}:{view.get('hash')}"
     if place == person.slack_id:

@@ -23,7 +23,7 @@ def check(session: Session, sight: Sight, run: Run) -> None:
     if kept == "nowhere":
         raise Forbidden("This project keeps its output out of Slack: `runlore logs` and the API have it.")
     if run.owner_id is None or sight.person_id != run.owner_id:
-        raise Forbidden("Output is only for the run's owner here, by the button *Logs* or `/runs logs`.")
+        raise Forbidden("Output is only for the run's owner here, by the button “Logs” or `/runs logs`.")
 
 
 def share(

@@ -13,6 +13,8 @@ def log_lines(run: RunView, lines: Sequence[str], *, words: str | None = None) -
         text = f"{run.ref} has no output {what}." if words else f"{run.ref} has printed nothing so far."
         return Message(text=escape(text), blocks=[section(escape(text))])
     blocks: list[Block] = [section(f"*{escape(run.ref)}* {escape(what)}"), section(code_block(lines, 2800))]
-    blocks.append(context("`logs 42 grep KeyError` searches, *File* has everything; kept for ever."))
+    blocks.append(
+        context(f"`logs {run.number} grep KeyError` searches, *File* has everything; kept for ever.")
+    )
     blocks.append(actions(button("File", "run_log_file", str(run.id))))
     return fit(Message(text=f"{escape(run.ref)}: {escape(lines[-1][:150])}", blocks=blocks))

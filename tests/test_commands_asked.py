@@ -76,6 +76,13 @@ def test_wrong_and_ambiguous_words_are_answered_with_what_would_work(bot: Runnin
     assert "cmd-other/1" in ask(bot, ANA, GENERAL, "show 1", "Which one?")
 
 
+def test_what_is_refused_or_missing_is_said_with_the_command_that_helps(bot: RunningBot) -> None:
+    ask(bot, ANA, GENERAL, "login XXXX-YYYY", "Run `runlore login` again.")
+    ask(bot, ANA, GENERAL, "digest foo", "Try `digest mon thu 09:30 full`.")
+    ask(bot, ANA, GENERAL, "now project:cmd-none", "Nothing that you can see runs at this moment.")
+    ask(bot, ANA, GENERAL, "help LS", "list: runs, filtered")
+
+
 def test_a_note_by_command_is_kept_with_the_run(bot: RunningBot) -> None:
     two_runs(bot, "cmd-note")
     ask(bot, ANA, VISION, "note cmd-note/2 We keep it.", "Noted on cmd-note/2")
@@ -141,6 +148,20 @@ def test_an_answer_shows_more_compares_its_runs_and_is_rated(bot: RunningBot) ->
         ratings = session.exec(select(AnswerRating).where(AnswerRating.person_id == ben.id)).all()
         kept = [(one.question, one.good) for one in ratings if "okapi" in one.question]
     assert kept == [("who tried okapi augmentation", True), ("who tried okapi augmentation", False)]
+
+
+def test_how_a_run_ended_badly_is_said_without_its_name_twice(bot: RunningBot) -> None:
+    bot.own_channel("cmd-ended", VISION)
+    run = bot.start("cmd-ended", config={"mixup": 0.4}, name="sad-yak")
+    bot.finish("cmd-ended", run, "failed", cause="out of disk")
+    bot.settle()
+    ask(
+        bot,
+        ANA,
+        VISION,
+        "who has tried mixup? project:cmd-ended",
+        "cmd-ended/1 sad-yak by ana: failed: out of disk",
+    )
 
 
 def test_connecting_a_channel_gives_it_threads_and_the_two_lines(bot: RunningBot) -> None:
