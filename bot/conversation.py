@@ -182,6 +182,13 @@ def _direct(session: Session, services: Services, body: Mapping[str, Any]) -> No
         _receive(session, services, event)  # a private run's own thread
     elif text.strip():
         _answer(session, services, body, asked or text, thread_ts=event.get("thread_ts") or event["ts"])
+    elif files_of(event):
+        channel, ts = str(event["channel"]), str(event["ts"])
+        told = Message(
+            text="I keep voice memos and files of a run. Post this one in the run's thread, please."
+        )
+        place = event.get("thread_ts") or ts
+        outbox.post(session, f"answer:{channel}:{ts}", channel, told, now=services.now(), thread_ts=place)
 
 
 def _answer(

@@ -92,7 +92,8 @@ def wrong_command(error: GrammarError) -> Message:
     problem, right = line(error.problem, 400), code(error.suggestion, 300)
     joint = "" if problem.endswith(":") else " Try"
     text = f"{problem}{joint} {right}"
-    return fit(Message(text=text, blocks=[section(text), context("`help` shows what I can do.")]))
+    more = [context("`help` shows what I can do.")] if error.suggestion != "help" else []
+    return fit(Message(text=text, blocks=[section(text), *more]))
 
 
 def ambiguous(name: str, candidates: Sequence[RunView]) -> Message:

@@ -68,6 +68,12 @@ def test_in_direct_messages_one_just_asks(bot: RunningBot) -> None:
     bot.reply(channel, ts, "cmd-direct/1")
 
 
+def test_a_memo_in_direct_messages_is_told_where_it_belongs(bot: RunningBot) -> None:
+    channel = bot.workspace.open_dm(ANA)
+    ts = bot.workspace.upload_memo(ANA, channel, "audio_message.m4a", content=b"We keep it.")
+    bot.reply(channel, ts, "Post this one in the run's thread")
+
+
 def test_wrong_and_ambiguous_words_are_answered_with_what_would_work(bot: RunningBot) -> None:
     two_runs(bot, "cmd-wrong")
     two_runs(bot, "cmd-other")
@@ -80,6 +86,7 @@ def test_what_is_refused_or_missing_is_said_with_the_command_that_helps(bot: Run
     ask(bot, ANA, GENERAL, "login XXXX-YYYY", "Run `runlore login` again.")
     ask(bot, ANA, GENERAL, "digest foo", "Try `digest mon thu 09:30 full`.")
     ask(bot, ANA, GENERAL, "now project:cmd-none", "Nothing that you can see runs at this moment.")
+    assert ask(bot, ANA, GENERAL, "thanks", "I do not know").count("`help`") == 1
     ask(bot, ANA, GENERAL, "help LS", "list: runs, filtered")
 
 
@@ -143,6 +150,7 @@ def test_an_answer_shows_more_compares_its_runs_and_is_rated(bot: RunningBot) ->
         told = shown(bot.whisper(BEN, VISION, words, thread=asked))
         if action == "answer_more":
             assert [one for one in texts if one in told] == left
+    bot.settle()
     with bot.services.database.session() as session:
         ben = session.exec(select(Person).where(Person.slack_id == BEN)).one()
         ratings = session.exec(select(AnswerRating).where(AnswerRating.person_id == ben.id)).all()
