@@ -124,6 +124,9 @@ def _list(asking: Asking, command: Command) -> Message:
     page = int(float(str(told.value))) if (told := command.filter("page")) else 1
     which = asking.filter(command)
     ids, total = page_of_runs(asking.session, which, limit=PAGE, offset=(page - 1) * PAGE)
+    if total and not ids:
+        last = f"{_written(command)} page:{ceil(total / PAGE)}"
+        raise GrammarError(f"There is no page {page}.", suggestion=last)
     views = run_views(asking.session, ids, parents=True, notes=True)
     title = f"{asking.home.name}: runs" if asking.home else "Runs"
     return run_list(views, title=title, page=page, pages=max(1, ceil(total / PAGE)), query=_written(command))

@@ -56,7 +56,8 @@ def run_list(
         hint = context("Widen it: fewer filters, or a longer time such as `since:8w`.")
         return fit(Message(text=text, blocks=[section(f"{bold(escape(heading))}\nNo run fits."), hint]))
     first = f"{ref(runs[0])} {runs[0].state}"
-    text = f"{escape(heading)}: {count(len(runs), 'run')}, first {escape(first)}"
+    many = f"page {page} of {pages}" if pages > 1 else count(len(runs), "run")
+    text = f"{escape(heading)}: {many}, first {escape(first)}"
     of = f"  page {page} of {pages}" if pages > 1 else ""
     blocks: Blocks = [section(f"{bold(escape(heading))}{of}")]
     buttons = list_buttons(query, page, pages) if query is not None else []

@@ -86,6 +86,8 @@ def test_what_is_refused_or_missing_is_said_with_the_command_that_helps(bot: Run
     ask(bot, ANA, GENERAL, "login XXXX-YYYY", "Run `runlore login` again.")
     ask(bot, ANA, GENERAL, "digest foo", "Try `digest mon thu 09:30 full`.")
     ask(bot, ANA, GENERAL, "now project:cmd-none", "Nothing that you can see runs at this moment.")
+    two_runs(bot, "cmd-paged")
+    ask(bot, ANA, GENERAL, "list page:9 project:cmd-paged", "Try `list project:cmd-paged page:1`")
     assert ask(bot, ANA, GENERAL, "thanks", "I do not know").count("`help`") == 1
     ask(bot, ANA, GENERAL, "help LS", "list: runs, filtered")
 
