@@ -98,3 +98,36 @@ def test_an_ordinary_wandb_script_runs_with_runlore_in_its_place(tmp_path: Path)
         assert config(server) == {"lr": 0.1, "model": "resnet", "layers": [1, 2], "batch": 32, "epochs": 2}
         assert server.events("alert")[0]["level"] == "WARN"
         assert err.count("picture") == 1
+
+
+def test_a_run_has_wandb_s_further_methods_too(tmp_path: Path) -> None:
+    code = """
+    import runlore as wandb
+    wandb.require("core")
+    for name in ("a.pt", "b.pt", "c.bin"): open(name, "w").write("w")
+    with wandb.init(project="vision", id=wandb.util.generate_id(8), resume="allow") as run:
+        run.watch(type("Model", (), {"parameters": lambda self: []})(), log="all")
+        run.log_code(".")
+        artifact = wandb.Artifact("model", type="checkpoint")
+        artifact.add_file("a.pt")
+        assert run.log_artifact(artifact).wait() is artifact
+        run.save("*.pt")
+        run.log_model("c.bin", name="net")
+        wandb.log_artifact("c.bin", type="data")
+        table = wandb.Table(columns=["a"], data=[[1]])
+        assert isinstance(table, wandb.Table) and not isinstance(table, wandb.Image)
+        run.log({"curve": wandb.plot.line(table, "a", "b"), "table": table, "loss": 0.5})
+        assert run.path == f"vision/{run.id}" and run.project_name() == "vision" and not run.offline
+        run.get_url(), run.entity, run.job_type
+    """
+    with FakeServer() as server:
+        env = children.environment(tmp_path / "spool", server.url)
+        status, _, err = children.run(code, env, tmp_path)
+        assert status == 0, err
+        server.wait_for("exit")
+        found = [(one["name"], one["kind"]) for one in server.events("artifact")]
+        assert found == [
+            ("model", "checkpoint"), ("a.pt", "file"), ("b.pt", "file"), ("net", "model"), ("c.bin", "data"),
+        ]  # fmt: skip
+        assert [value for _, _, value in server.points("loss")] == [0.5]
+        assert err.count("table: a Table is neither a number nor text") == 1

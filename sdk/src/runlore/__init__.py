@@ -40,7 +40,7 @@ __all__ = [
 # Names of wandb, and names whose value changes: looked up when they are asked for.
 _LATER = frozenset(
     "run config summary mirror autolog AlertLevel Artifact Settings log_artifact save login setup teardown unwatch "
-    "mark_preempting termwarn termlog termerror Image Audio Video Table Histogram Html Object3D Molecule Plotly "
+    "mark_preempting require util log_model termwarn termlog termerror Image Audio Video Table Histogram Html Object3D Molecule Plotly "
     "Graph Classes BoxSet Box3D plot data_types".split()
 )
 

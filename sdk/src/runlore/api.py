@@ -19,6 +19,8 @@ NEXT_SIGN_SECONDS = 30
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 _current: Run | None = None
+# What is said after finish() goes to the run that it ended, which says so once instead of raising.
+_ended: Run | None = None
 _started = 0
 _attached: dict[str, Run] = {}
 
@@ -56,6 +58,11 @@ def init(
     _check(found, visibility, config)
     if _current is not None and not _current._finished:
         if reinit in (None, False, "default", "return_previous") and not _in_notebook():
+            if project or config or name or group or id:
+                _current._warn(
+                    f"run {_current.name} in project {_current.project} is still open: init() gave it back and left its "
+                    "arguments out; finish() it first, or pass reinit='create_new'"
+                )
             return _current
         if reinit != "create_new":
             _current.finish()
@@ -64,8 +71,20 @@ def init(
     run = start(found, fields, fork_of=fork_of, visibility=visibility)
     _current = run
     for argument in sorted(set(others) - KNOWN_TO_WANDB):
-        run._warn(f"init() has no argument {argument!r}: left out")
+        run._warn(f"init() has no argument {argument!r}: left out; {_advice(argument)}")
     return run
+
+
+def _advice(argument: str) -> str:
+    from difflib import get_close_matches
+
+    own = init.__kwdefaults__ or {}
+    near = get_close_matches(argument, ["project", "config", *own], n=1, cutoff=0.75)
+    return (
+        f"did you mean {near[0]}=?"
+        if near
+        else f"what a run is made with goes into config={{{argument!r}: …}}"
+    )
 
 
 KNOWN_TO_WANDB = frozenset(
@@ -243,56 +262,58 @@ def _join(directory: str, run_id: str, project: str, name: str) -> Run:
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """End the current run."""
-    global _current
+    global _current, _ended
     if _current is not None:
         _current.finish(exit_code)
-        _current = None
+        _current, _ended = None, _current
 
 
-def _speak() -> Run:
-    if _current is None:
+def speaking() -> Run:
+    """The run that is spoken to; raises RuntimeError when none was ever begun."""
+    run = _current or _ended
+    if run is None:
         raise RuntimeError("there is no run yet: call runlore.init() first")
-    return _current
+    return run
 
 
 def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
     """`run.log` of the current run."""
-    _speak().log(data, step, commit)
+    speaking().log(data, step, commit)
 
 
 def alert(title: str, text: str = "", level: Any = "INFO", wait_duration: Any = None) -> None:
     """`run.alert` of the current run."""
-    _speak().alert(title, text, level, wait_duration)
+    speaking().alert(title, text, level, wait_duration)
 
 
 def note(text: str) -> None:
     """`run.note` of the current run."""
-    _speak().note(text)
+    speaking().note(text)
 
 
 def progress(done: float, total: float | None = None, *, expect_next_in: float | None = None) -> None:
     """`run.progress` of the current run."""
-    _speak().progress(done, total, expect_next_in=expect_next_in)
+    speaking().progress(done, total, expect_next_in=expect_next_in)
 
 
-def define_metric(name: str, **options: Any) -> None:
+def define_metric(name: str, *arguments: Any, **options: Any) -> None:
     """`run.define_metric` of the current run."""
-    _speak().define_metric(name, **options)
+    speaking().define_metric(name, *arguments, **options)
 
 
 def dataset(data: Any, name: str | None = None, filters: Any = None) -> None:
     """`run.dataset` of the current run."""
-    _speak().dataset(data, name, filters)
+    speaking().dataset(data, name, filters)
 
 
 def artifact(path: Any, kind: str = "file", name: str | None = None) -> None:
     """`run.artifact` of the current run."""
-    _speak().artifact(path, kind, name)
+    speaking().artifact(path, kind, name)
 
 
 def link(url: str, title: str | None = None) -> None:
     """`run.link` of the current run."""
-    _speak().link(url, title)
+    speaking().link(url, title)
 
 
 def watch(function: Any = None, **arguments: Any) -> Any:

@@ -3,9 +3,10 @@
 import enum
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-from runlore import api
+from runlore import api, names
 
 
 class AlertLevel(enum.Enum):
@@ -17,15 +18,15 @@ class AlertLevel(enum.Enum):
 
 
 class Media:
-    """Stands for a picture, table or the like: taken without complaint, not kept; logging one warns once."""
+    """Stands for a picture, table or the like, and for what makes them: taken, not kept; logging one warns once."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
+    def __getattr__(self, name: str) -> Callable[..., "Media"]:
         if name.startswith("__"):
             raise AttributeError(name)
-        return lambda *args, **kwargs: None
+        return lambda *args, **kwargs: self
 
 
 class Artifact:
@@ -44,29 +45,38 @@ class Artifact:
         """One folder."""
         self.paths.append(str(local_path))
 
+    def wait(self, *_: Any, **__: Any) -> "Artifact":
+        """There is no upload to wait for."""
+        return self
+
 
 class Settings(dict[str, Any]):
     """wandb's settings object: taken, and left."""
 
 
-def log_artifact(artifact_or_path: Any, name: str | None = None, type: str = "file", **_: Any) -> None:
-    """wandb's log_artifact."""
-    if isinstance(artifact_or_path, Artifact):
-        for path in artifact_or_path.paths:
-            api.artifact(path, kind=artifact_or_path.type, name=artifact_or_path.name)
-    else:
-        api.artifact(artifact_or_path, kind=type, name=name)
+def log_artifact(artifact_or_path: Any, name: str | None = None, type: str = "file", **_: Any) -> Any:
+    """`run.log_artifact` of the current run."""
+    return api.speaking().log_artifact(artifact_or_path, name, type)
 
 
-def save(glob_str: Any = None, **_: Any) -> None:
-    """wandb's save: the file becomes an artifact."""
-    if glob_str is not None:
-        api.artifact(glob_str)
+def log_model(path: Any, name: str | None = None, **_: Any) -> None:
+    """`run.log_model` of the current run."""
+    api.speaking().log_model(path, name)
+
+
+def save(glob_str: Any = None, *_: Any, **__: Any) -> None:
+    """`run.save` of the current run."""
+    api.speaking().save(glob_str)
 
 
 def login(**_: Any) -> bool:
     """wandb's login: `runlore login` does it once for a machine; nothing happens here."""
     return True
+
+
+def generate_id(length: int = 12) -> str:
+    """wandb's util.generate_id: an id for `init(id=…)`, of at least the eight characters that it takes."""
+    return "".join(names.new_id() for _ in range(length // 12 + 1))[: max(8, length)]
 
 
 def _message(text: str) -> None:
@@ -77,12 +87,14 @@ def _nothing(*_: Any, **__: Any) -> None:
     """Taken and left."""
 
 
-MEDIA = frozenset(
-    "Image Audio Video Table Histogram Html Object3D Molecule Plotly Graph Classes BoxSet Box3D plot data_types".split()
-)
+MEDIA = {
+    name: type(name, (Media,), {"__doc__": f"wandb's {name}: taken, not kept."})
+    for name in "Image Audio Video Table Histogram Html Object3D Molecule Plotly Graph Classes BoxSet Box3D".split()
+}
 NAMES: dict[str, Any] = {
+    **MEDIA, "plot": Media(), "data_types": SimpleNamespace(**MEDIA), "util": SimpleNamespace(generate_id=generate_id),
     "AlertLevel": AlertLevel, "Artifact": Artifact, "Settings": Settings, "log_artifact": log_artifact,
-    "save": save, "login": login, "termwarn": _message, "termlog": _message, "termerror": _message,
+    "log_model": log_model, "require": _nothing, "save": save, "login": login, "termwarn": _message, "termlog": _message, "termerror": _message,
     "setup": _nothing, "teardown": _nothing, "unwatch": _nothing, "mark_preempting": _nothing,
 }  # fmt: skip
 
@@ -100,8 +112,6 @@ def attribute(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module("runlore.bridges"), name)
-    if name in MEDIA:
-        return Media
     if name in NAMES:
         return NAMES[name]
     raise AttributeError(f"module 'runlore' has no attribute {name!r}")

@@ -135,6 +135,9 @@ def judge(clues: Clues) -> dict[str, Any]:
     status = clues.status
     if "finish" in marks:
         code = int(marks["finish"].get("exit_code") or 0)
+        if code and error is not None and error.get("type") == "KeyboardInterrupt":
+            # Ctrl-C inside `with`.
+            return _killed(signal.SIGINT, "finish", clues)
         return (
             _failed(code, error, "finish") if code else _ended("finished", "finished", "finish", exit_code=0)
         )

@@ -106,8 +106,10 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     with contextlib.suppress(Exception):  # the user's own traceback must be shown in any case
+        # Ctrl-C has nothing more to tell, and importing `traceback` now would make Python forget to die of the signal.
+        told = {"type": kind.__name__} if kind is KeyboardInterrupt else describe(kind, error, trace)
         for run in list(_runs):
-            run.mark("exception", **describe(kind, error, trace))
+            run.mark("exception", **told)
     _previous_excepthook(kind, error, trace)
 
 

@@ -44,7 +44,9 @@ def candidates(chosen: str | None) -> list[str]:
     if chosen:
         return [os.path.abspath(os.path.expanduser(chosen)), *fallback]
     default = default_directory()
-    return fallback if file_system(default) in NETWORK else [default, *fallback]
+    # Relative: a user id without a name and a home, as containers have it; "~" would become a folder of the code's.
+    usable = os.path.isabs(default) and file_system(default) not in NETWORK
+    return [default, *fallback] if usable else fallback
 
 
 def prepare(directory: str) -> bool:

@@ -9,10 +9,13 @@ Changed = Callable[[dict[str, Any]], None]
 
 
 class Recorded(MutableMapping[str, Any]):
-    """A dictionary that tells its run what was set."""
+    """A dictionary that tells its run what was set; `warn` hears what is no set of fields."""
 
-    def __init__(self, changed: Changed, fields: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, changed: Changed, warn: Callable[[str], None], fields: Mapping[str, Any] | None = None
+    ) -> None:
         object.__setattr__(self, "_changed", changed)
+        object.__setattr__(self, "_warn", warn)
         object.__setattr__(self, "_fields", dict(fields or {}))
 
     def __getitem__(self, name: str) -> Any:
@@ -51,14 +54,25 @@ class Recorded(MutableMapping[str, Any]):
         **more: Any,
     ) -> None:
         """Set several values in one record; takes whatever `init(config=…)` takes."""
-        given = {**(values.as_mapping(fields) or {}), **more}
+        given = {**self._given(fields), **more}
         self._fields.update(given)
         self._changed(values.plain(given))
 
     def setdefaults(self, fields: Any) -> None:
         """Set what is not set yet."""
-        given = values.as_mapping(fields) or {}
+        given = self._given(fields)
         self.update({name: value for name, value in given.items() if name not in self._fields})
+
+    def _given(self, fields: Any) -> dict[str, Any]:
+        try:
+            given = values.as_mapping(fields)
+        except Exception:  # noqa: BLE001 - what asks an object for its fields must never end a training run
+            given = None
+        if given is None and fields is not None:
+            self._warn(
+                f"a {type(fields).__name__} has no fields to keep: pass a dict, namespace, dataclass or model"
+            )
+        return given or {}
 
     def as_dict(self) -> dict[str, Any]:
         """A plain copy."""
@@ -72,8 +86,8 @@ class Recorded(MutableMapping[str, Any]):
 class Summary(Recorded):
     """What was set by hand, over the last value logged of each metric."""
 
-    def __init__(self, changed: Changed, last: Mapping[str, Any]) -> None:
-        super().__init__(changed)
+    def __init__(self, changed: Changed, warn: Callable[[str], None], last: Mapping[str, Any]) -> None:
+        super().__init__(changed, warn)
         object.__setattr__(self, "_last", last)
 
     def __getitem__(self, name: str) -> Any:

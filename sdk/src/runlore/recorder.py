@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import hooks, values
 from runlore.recorded import Recorded, Summary
-from runlore.spoken import Spoken
 from runlore.spool import Spool
+from runlore.wandb_run import AsInWandb
 
 if TYPE_CHECKING:
     from runlore.launch import Sidecar
@@ -20,7 +20,7 @@ CLOSING = 0.05  # seconds of a promised wait that are left for what follows it
 _now = time.time
 
 
-class Run(Spoken):
+class Run(AsInWandb):
     """One execution of training code."""
 
     def __init__(
@@ -56,14 +56,13 @@ class Run(Spoken):
         self._silent = silent
         self._exit_wait = max(0.0, exit_wait - CLOSING)
         self._pid = os.getpid()
-        self._last: dict[str, Any] = {}
         self._warned: set[str] = set()
         self._finished = False
         self._output: Any = None
         self._check_from = 0.0
         self._check_at = _now() + CHECK_SECONDS
-        self.config = Recorded(lambda fields: self._event("config", config=fields), config)
-        self.summary = Summary(lambda fields: self._event("summary", summary=fields), self._last)
+        self.config = Recorded(lambda fields: self._event("config", config=fields), self._warn, config)
+        self.summary = Summary(lambda fields: self._event("summary", summary=fields), self._warn, self._last)
 
     # -- metrics ------------------------------------------------------------------------------------------
 
@@ -76,10 +75,11 @@ class Run(Spoken):
         try:
             if step is None:
                 step = self._step
-                if commit is not False:
-                    self._step = step + 1
+                following = step if commit is False else step + 1
             else:
-                self._step = step if not commit else step + 1
+                following = step
+                if commit:
+                    following = step + 1
             at = _now()
             if not self._check_from < at < self._check_at:
                 self._check(at)
@@ -88,18 +88,23 @@ class Run(Spoken):
                     if type(value) is float or type(value) is int:
                         spool.point(step, at, name, value)
                         self._last[name] = value
+                        self._step = following
                         return
             self._log_all(spool, data, step, at)
+            self._step = following
         except (KeyError, OSError):
             # A new name, or a disk that refuses: the slow path knows what to do.
-            self._log_safely(data, step, _now())
+            self._log_safely(data, step, following)
         except Exception as error:  # noqa: BLE001 - logging must never end a training run
-            self._log_safely(data, step, _now(), error)
+            self._log_safely(data, step, following, error)
 
-    def _log_safely(self, data: Any, step: Any, at: float, error: Exception | None = None) -> None:
+    def _log_safely(self, data: Any, step: Any, following: Any, error: Exception | None = None) -> None:
         try:
             if self._spool is not None:
-                self._log_all(self._spool, data, int(step), at)
+                whole = int(step)
+                self._log_all(self._spool, data, whole, _now())
+                # Only a step that was kept counts: what is none must not spoil those that follow it.
+                self._step = whole if following is step else whole + 1
         except Exception as again:  # noqa: BLE001 - logging must never end a training run
             self._warn(f"log({type(data).__name__}) was left out: {error or again}")
 
@@ -124,8 +129,13 @@ class Run(Spoken):
         if len(name) > values.MAX_NAME:
             self._warn(f"metric name longer than {values.MAX_NAME} characters was left out: {name[:60]}…")
             return
+        if isinstance(value, (list, tuple)) and len(value) == 1:
+            # `scheduler.get_last_lr()`; an array of one element is a scalar too.
+            value = value[0]
         number = values.number(value)
         if number is not None:
+            if self._goals and name not in self._last:
+                self._tell_goal(name, self._goals)
             pairs.append((name, number))
             self._last[name] = number
             return
@@ -134,7 +144,7 @@ class Run(Spoken):
             self._warn(f"{name}: a {type(value).__name__} is neither a number nor text and was left out")
             return
         self._last[name] = text
-        self._event("text", k=name, s=step, v=text)
+        self._event("text", k=name, s=values.step(step), v=text)
 
     # -- wandb's properties ---------------------------------------------------------------------------------
 
@@ -160,7 +170,10 @@ class Run(Spoken):
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run; waits until the server has everything, at most five seconds."""
-        self._safely(lambda: self._finish(exit_code or 0, None))
+        # What is no number says by being there that something went wrong.
+        self._safely(
+            lambda: self._finish(int(exit_code if isinstance(exit_code, int) else bool(exit_code)), None)
+        )
 
     def finish_as_marked(self) -> None:
         """End the run as the `status` mark says that its command ended."""
@@ -220,8 +233,10 @@ class Run(Spoken):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None or error is None or (kind is SystemExit and not getattr(error, "code", 1)):
-            self.finish()
+        code = getattr(error, "code", None) if kind is SystemExit else None
+        if kind is None or error is None or (kind is SystemExit and (code is None or isinstance(code, int))):
+            # As the operating system sees it: -1 is 255.
+            self.finish(code and code & 0xFF)
         else:
             exception = kind, error
             self._safely(lambda: self._finish(1, hooks.describe(*exception, trace)))

@@ -66,23 +66,23 @@ def load(**arguments: Any) -> Settings:
         given = arguments.get(name)
         return given if given is not None else environment.get(f"RUNLORE_{name.upper()}") or None
 
-    url = pick("url") or read_credentials().get("default")
+    url, project = pick("url") or read_credentials().get("default"), pick("project")
     tags = arguments.get("tags")
     if tags is None:
         tags = [tag.strip() for tag in environment.get("RUNLORE_TAGS", "").split(",") if tag.strip()]
     mode = pick("mode") or "online"
     resume = arguments.get("resume")
     return Settings(
-        url=url.rstrip("/") if url else None,
-        token=arguments.get("token") or (token_for(url) if url else environment.get("RUNLORE_TOKEN")),
-        project=pick("project"),
+        url=str(url).rstrip("/") if url else None,
+        token=arguments.get("token") or (token_for(str(url)) if url else environment.get("RUNLORE_TOKEN")),
+        project=None if project is None else str(project),
         mode=mode,
         directory=pick("dir"),
         name=pick("name"),
         tags=[tags] if isinstance(tags, str) else list(tags),
         notes=pick("notes"),
         group=pick("group"),
-        run_id=arguments.get("id") or environment.get("RUNLORE_RUN_ID") or None,
+        run_id=str(arguments.get("id") or environment.get("RUNLORE_RUN_ID") or "") or None,
         resume=_resume(resume if resume is not None else environment.get("RUNLORE_RESUME")),
         silent=environment.get("RUNLORE_SILENT", "").lower() in TRUE,
         console=environment.get("RUNLORE_CONSOLE", "auto").lower(),
@@ -92,13 +92,12 @@ def load(**arguments: Any) -> Settings:
     )
 
 
-def _resume(value: bool | str | None) -> str | None:
+def _resume(value: Any) -> str | None:
     """wandb's resume: True means "allow", a word means itself."""
-    if isinstance(value, bool):
-        return "allow" if value else None
-    if value is None or value.lower() in ("", "0", "false", "never"):
+    word = "" if value is None else str(value).lower()
+    if word in ("", "0", "false", "never"):
         return None
-    return "allow" if value.lower() in TRUE else value.lower()
+    return "allow" if word in TRUE else word
 
 
 def _seconds(value: str | None, default: float) -> float:

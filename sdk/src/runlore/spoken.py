@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runlore import limits, values
@@ -23,6 +23,8 @@ class Spoken:
         self._tags = tuple(tags)
         self._step = 0
         self._alerted: dict[str, float] = {}
+        self._last: dict[str, Any] = {}
+        self._goals: dict[str, str] = {}
 
     def _event(self, kind: str, /, **fields: Any) -> None:
         raise NotImplementedError
@@ -87,8 +89,26 @@ class Spoken:
         **_: Any,
     ) -> None:
         """Which way is better: `goal="min"` or `"max"` (wandb's "minimize", "maximize" and `summary=` too)."""
-        word = str(goal or summary or "").lower()[:3]
-        self._event("define", metric=name, goal=word if word in ("min", "max") else None)
+        self._safely(lambda: self._define(name, goal, summary))
+
+    def _define(self, name: str, goal: str | None, summary: str | None) -> None:
+        word = str(goal if goal is not None else summary or "").lower()[:3]
+        if word in ("min", "max"):
+            self._goals[str(name)] = word
+            for metric in list(self._last):
+                self._tell_goal(metric, {str(name): word})
+            if "*" not in str(name) and name not in self._last:
+                self._event("define", metric=name, goal=word)
+        elif goal is not None:
+            raise ValueError(f"define_metric({name!r}, goal={goal!r}): it is 'min' or 'max'")
+
+    def _tell_goal(self, metric: str, goals: Mapping[str, str]) -> None:
+        """Which way is better for a metric whose name one of these fits; `*` stands for any characters, as in wandb."""
+        from fnmatch import fnmatchcase
+
+        for pattern, goal in goals.items():
+            if metric == pattern or ("*" in pattern and fnmatchcase(metric, pattern)):
+                self._event("define", metric=metric, goal=goal)
 
     def link(self, url: str, title: str | None = None) -> None:
         """A page that belongs to this run."""
@@ -134,7 +154,7 @@ class Spoken:
     def _artifact(self, path: Any, kind: str, name: str | None) -> None:
         whole = os.path.abspath(os.fspath(path))
         self._event(
-            "read_artifact", path=whole, name=name or os.path.basename(whole), kind=kind, step=self._step
+            "read_artifact", path=whole, name=name or os.path.basename(whole), kind=kind, step=int(self._step)
         )
 
     @property
@@ -144,8 +164,11 @@ class Spoken:
 
     @name.setter
     def name(self, value: str) -> None:
-        self._name = str(value)
-        self._event("name", name=self._name)
+        self._safely(lambda: self._rename(str(value)))
+
+    def _rename(self, value: str) -> None:
+        self._name = value
+        self._event("name", name=value)
 
     @property
     def notes(self) -> str | None:
@@ -154,8 +177,11 @@ class Spoken:
 
     @notes.setter
     def notes(self, value: str) -> None:
-        self._notes = str(value)
-        self.note(self._notes)
+        self._safely(lambda: self._explain(str(value)))
+
+    def _explain(self, value: str) -> None:
+        self._notes = value
+        self.note(value)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -164,6 +190,9 @@ class Spoken:
 
     @tags.setter
     def tags(self, value: Iterable[str]) -> None:
+        self._safely(lambda: self._retag([value] if isinstance(value, str) else value))
+
+    def _retag(self, value: Iterable[str]) -> None:
         new = tuple(str(tag) for tag in value)
         add, remove = [t for t in new if t not in self._tags], [t for t in self._tags if t not in new]
         self._tags = new
