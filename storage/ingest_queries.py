@@ -35,6 +35,7 @@ class RunDeleted(LookupError):
 
 
 NEAR = 0.75  # of difflib's ratio: "vison" is near "vision", "speech" is not
+ROWS_AT_ONCE = 10_000
 
 
 def take_project(session: Session, name: str, *, now: datetime) -> tuple[Project, bool]:
@@ -135,8 +136,9 @@ def put_params(session: Session, run_id: int, params: Mapping[str, Any]) -> None
         {"run_id": run_id, "name": name, "value": _json_safe(value), "number": _number(value)}
         for name, value in sorted(params.items())
     ]
-    if rows:
-        statement = insert(Param).values(rows)
+    # PostgreSQL takes 65,535 values a statement, and each row is four.
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        statement = insert(Param).values(rows[start : start + ROWS_AT_ONCE])
         session.exec(
             statement.on_conflict_do_update(
                 index_elements=["run_id", "name"],

@@ -356,6 +356,8 @@ def test_settings_come_from_argument_then_environment(monkeypatch: pytest.Monkey
     assert settings.load(project="given").project == "given"
     assert settings.load().project == "from-environment"
     assert settings.load().tags == ["a", "b"]
+    assert settings.load(url="runlore.example.com/").url == "https://runlore.example.com"
+    assert settings.load(url="localhost:8700").url == "http://localhost:8700"
 
 
 def test_the_sdk_imports_nothing_but_the_standard_library() -> None:

@@ -152,6 +152,21 @@ def test_a_second_init_says_whose_run_it_gave_back(tmp_path: Path) -> None:
     assert server.points("late") == [] == server.events("note")
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"RUNLORE_URL": "http://127.0.0.1:9"}, "cannot reach"), ({"RUNLORE_TOKEN": "wrong"}, "not logged in")],
+)
+def test_why_a_run_stays_here_is_said_once_and_the_end_does_not_say_that_it_is_being_sent(
+    tmp_path: Path, settings: dict[str, str], words: str
+) -> None:
+    with FakeServer() as server:
+        env = children.environment(tmp_path / "spool", server.url, RUNLORE_LINGER="0") | settings
+        status, _, err = children.run("runlore.init().finish()", env)
+    assert status == 0
+    assert err.count(words) == 1
+    assert "still sending" not in err
+
+
 def test_before_any_init_a_call_says_what_is_missing(tmp_path: Path) -> None:
     env = children.environment(tmp_path / "spool")
     status, _, err = children.run("runlore.log({'x': 1})", env)

@@ -115,6 +115,11 @@ def test_the_last_value_of_a_param_counts_and_numbers_can_be_compared(session: S
     }
 
 
+def test_more_params_than_one_statement_takes_are_kept(session: Session, run: Run) -> None:
+    put_params(session, run.id or 0, {f"param{number}": number for number in range(20_000)})
+    assert len(session.exec(select(Param.name)).all()) == 20_000
+
+
 def test_tags_are_added_once_and_removed(session: Session, run: Run) -> None:
     put_tags(session, run.id or 0, add=["baseline", "old", "baseline"])
     put_tags(session, run.id or 0, add=["baseline", "new"], remove=["old", "unknown"])

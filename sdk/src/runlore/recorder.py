@@ -222,7 +222,10 @@ class Run(AsInWandb):
 
     def _await(self, word: str) -> None:
         assert self._sidecar is not None  # noqa: S101 - both callers have just looked
-        if not self._sidecar.listen(word, self._exit_wait) and self._sidecar.alive and self.mode == "online":
+        heard = self._sidecar.listen(word, self._exit_wait)
+        # Of a problem the sidecar has told already what becomes of the run.
+        known = heard or not self._sidecar.alive or self._sidecar.said.get("problem")
+        if not known and self.mode == "online":
             self._say(
                 f"still sending; it goes on behind this process, and `runlore sync {self.dir}` repeats it"
             )

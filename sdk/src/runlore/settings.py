@@ -48,6 +48,14 @@ def read_credentials() -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def address(url: str) -> str:
+    """A server's address as it is stored and asked: https unless it says otherwise or is this machine."""
+    plain = url.strip().rstrip("/")
+    if not plain or "://" in plain:
+        return plain
+    return f"{'http' if plain.startswith(('localhost', '127.0.0.1')) else 'https'}://{plain}"
+
+
 def token_for(url: str) -> str | None:
     """The token of a server: from the environment, else from the stored login."""
     from_environment = os.environ.get("RUNLORE_TOKEN")
@@ -66,15 +74,18 @@ def load(**arguments: Any) -> Settings:
         given = arguments.get(name)
         return given if given is not None else environment.get(f"RUNLORE_{name.upper()}") or None
 
-    url, project = pick("url") or read_credentials().get("default"), pick("project")
+    url, project = (
+        address(str(pick("url") or read_credentials().get("default") or "")) or None,
+        pick("project"),
+    )
     tags = arguments.get("tags")
     if tags is None:
         tags = [tag.strip() for tag in environment.get("RUNLORE_TAGS", "").split(",") if tag.strip()]
     mode = pick("mode") or "online"
     resume = arguments.get("resume")
     return Settings(
-        url=str(url).rstrip("/") if url else None,
-        token=arguments.get("token") or (token_for(str(url)) if url else environment.get("RUNLORE_TOKEN")),
+        url=url,
+        token=arguments.get("token") or (token_for(url) if url else environment.get("RUNLORE_TOKEN")),
         project=None if project is None else str(project),
         mode=mode,
         directory=pick("dir"),

@@ -16,12 +16,9 @@ from runlore.client import Client
 
 def login(url: str | None, *, token: str | None, say: Callable[[str], None], json_answer: bool) -> None:
     """Get a token for the server and keep it."""
-    address = (url or settings.load().url or "").rstrip("/")
+    address = settings.address(url or settings.load().url or "")
     if not address:
         raise Problem("which server? runlore login https://runlore.example.com")
-    if "://" not in address:
-        here = address.startswith(("localhost", "127.0.0.1"))
-        address = f"{'http' if here else 'https'}://{address}"
     if token:
         person = None
         token = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105 - the sign for stdin

@@ -70,7 +70,7 @@ def sync(
 
 
 def _one(directory: str, description: dict[str, Any], url: str | None, say: Callable[[str], None]) -> Outcome:
-    url = url or settings.load().url
+    url = settings.address(url or "") or settings.load().url
     if not url:
         return _outcome(directory, description, "kept", "no server: `runlore login` or RUNLORE_URL")
     running = exits.alive(description["pid"], description["started"])
