@@ -1,4 +1,4 @@
-"""The role classifier at work: a sum of linear views of a sentence, in plain numpy."""
+"""The role classifier at work: a tuned MiniLM and linear views of a sentence, added up."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nlp.embedding import MiniLm
-from nlp.features import PLACES, CueReader, GramReader, Vocabulary, cue_names, grams, pieces, places
+from nlp.embedding import Change, MiniLm
+from nlp.features import CueReader, GramReader, Vocabulary, cue_names, grams, pieces
 from nlp.sentences import Token
 from nlp.values import ROLES, ModelError, Vectors
 
 Stored = npt.NDArray[Any]
-VECTORS = ("wording", *PLACES)
 CUTS = {"words": grams, "pieces": pieces}
-VIEWS = (*VECTORS, "cues", *CUTS)
+VIEWS = ("wording", "cues", *CUTS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What training leaves: a matrix for each view (features × roles), a bias, and the n-grams it met."""
+    """What training leaves: a matrix for each view (features × roles), a bias, the n-grams it met, MiniLM's changes."""
 
     views: Mapping[str, Vectors]
     bias: Vectors
     vocabularies: Mapping[str, Vocabulary]
+    changes: Mapping[str, Change]
 
     def scores(self, seen: Mapping[str, Vectors]) -> Vectors:
         """The score of each role for sentences through the views at hand."""
@@ -43,6 +43,9 @@ class Weights:
         for name, vocabulary in self.vocabularies.items():
             arrays[f"grams_{name}"] = _bytes(vocabulary.grams)
             arrays[f"rarity_{name}"] = vocabulary.rarity.astype(np.float16)
+        for name, (inward, outward) in self.changes.items():
+            arrays[f"inward_{name}"] = inward.astype(np.float16)
+            arrays[f"outward_{name}"] = outward.astype(np.float16)
         np.savez_compressed(path, allow_pickle=False, bias=self.bias, columns=_bytes(cue_names()), **arrays)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -67,6 +70,14 @@ def load_weights(path: Path) -> Weights:
             )
             for name in CUTS
         },
+        changes={
+            name.removeprefix("inward_"): (
+                inward.astype(np.float32),
+                kept[name.replace("inward_", "outward_", 1)].astype(np.float32),
+            )
+            for name, inward in kept.items()
+            if name.startswith("inward_")
+        },
     )
 
 
@@ -75,7 +86,7 @@ class RoleClassifier:
 
     def __init__(self, weights: Weights, encoder: MiniLm) -> None:
         self._weights = weights
-        self._encoder = encoder
+        self._encoder = encoder.tuned(weights.changes)
         self._cues = CueReader()
         self._grams = {name: GramReader(weights.vocabularies[name], cut) for name, cut in CUTS.items()}
 
@@ -83,22 +94,16 @@ class RoleClassifier:
         """One row per sentence, one column per role of `ROLES`; rows sum to one."""
         if not texts:
             return np.zeros((0, len(ROLES)), dtype=np.float32)
-        seen = depths(texts, parses, self._encoder) | self._plain(texts, parses)
+        seen = {"wording": self._encoder.wording(texts)} | self._plain(texts, parses)
         return softmax(self._weights.scores(seen))
 
     def guess(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> Vectors:
-        """The same without vectors: worse, and fifty times cheaper."""
+        """The same without MiniLM: worse, and fifty times cheaper."""
         return softmax(self._weights.scores(self._plain(texts, parses)))
 
     def _plain(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> dict[str, Vectors]:
         seen = {name: reader.read(texts) for name, reader in self._grams.items()}
         return seen | {"cues": self._cues.read(texts, parses)}
-
-
-def depths(texts: Sequence[str], parses: Sequence[tuple[Token, ...]], encoder: MiniLm) -> dict[str, Vectors]:
-    """The views of `VECTORS`: the middle layers over all words, at the main verb and at the first words."""
-    said = encoder.wording(texts, places(parses))
-    return dict(zip(VECTORS, (said.whole, *said.places), strict=True))
 
 
 def softmax(scores: Vectors) -> Vectors:

@@ -112,24 +112,6 @@ def _shape(text: str, tokens: tuple[Token, ...]) -> list[float]:
     return [*map(float, flags), *counts, *map(float, more)]
 
 
-PLACES = ("verb", "opening")
-_OPENING = 3  # words
-
-
-def places(parses: Sequence[tuple[Token, ...]]) -> list[list[list[tuple[int, int]]]]:
-    """Where the telling words stand, for each name in `PLACES` and each sentence: its main verb, its first words."""
-    return [
-        [[(token.start, token.end) for token in _main_verb(tokens)] for tokens in parses],
-        [[(token.start, token.end) for token in tokens[:_OPENING]] for tokens in parses],
-    ]
-
-
-def _main_verb(tokens: Sequence[Token]) -> Sequence[Token]:
-    """The root; of a clause whose root lies outside, its first finite verb."""
-    roots = [token for token in tokens if token.dep == "ROOT"]
-    return roots or [token for token in tokens if token.tag in ("VBD", "VBZ", "VBP", "MD")][:1]
-
-
 def grams(text: str) -> list[str]:
     """Words, pairs and triples of them; numbers become one sign, so that their values do not matter."""
     words = [_plain(word) for word in _WORD.findall(text.lower())][:60]

@@ -4,7 +4,9 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +15,18 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from nlp.classifier import CUTS, VIEWS, Weights, depths, softmax
-from nlp.embedding import MiniLm
+from nlp.classifier import CUTS, VIEWS, Weights, softmax
+from nlp.embedding import Change, MiniLm
 from nlp.features import CueReader, GramReader, Vocabulary
 from nlp.models import PACKAGED_MINILM, packaged_file
 from nlp.rationale import CLASSIFIER
 from nlp.sentences import SentenceReader
+from nlp.tuning import tune
 from nlp.values import ROLES, Role, Vectors
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.jsonl"
-# Regularisation of each view; a view is trained alone, so that the loud do not drown the telling.
-STRENGTH = {"wording": 10.0, "verb": 20.0, "opening": 20.0, "cues": 0.02, "words": 2.7, "pieces": 2.7}
+# Regularisation of each plain view; a view is trained alone, so that the loud do not drown the telling.
+STRENGTH = {"cues": 0.02, "words": 2.7, "pieces": 2.7}
 FEWEST = {"words": 2, "pieces": 3}  # sentences an n-gram must occur in
 _NUMBER: dict[str, int] = {role: number for number, role in enumerate(ROLES)}
 COMMONNESS = (
@@ -46,16 +49,13 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """Sentences through every view that needs no training data."""
+    """Sentences and the cues in them."""
 
     texts: tuple[str, ...]
-    arrays: Mapping[str, Vectors]
+    cues: Vectors
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Seen":
-        return Seen(
-            texts=tuple(self.texts[row] for row in rows),
-            arrays={name: array[rows] for name, array in self.arrays.items()},
-        )
+        return Seen(texts=tuple(self.texts[row] for row in rows), cues=self.cues[rows])
 
 
 def load_examples(path: Path) -> list[Example]:
@@ -64,27 +64,46 @@ def load_examples(path: Path) -> list[Example]:
     return [Example(text=row["text"], role=row["role"], voice=row["voice"]) for row in rows]
 
 
-def look(texts: Sequence[str], encoder: MiniLm, reader: SentenceReader) -> Seen:
+def look(texts: Sequence[str], reader: SentenceReader) -> Seen:
     """What can be seen of these sentences without knowing any other."""
-    parses = reader.parse(texts)
-    arrays = depths(texts, parses, encoder) | {"cues": CueReader().read(texts, parses)}
-    return Seen(texts=tuple(texts), arrays=arrays)
+    return Seen(texts=tuple(texts), cues=CueReader().read(texts, reader.parse(texts)))
 
 
-def train(examples: Sequence[Example], seen: Seen, *, views: Sequence[str] = VIEWS) -> Weights:
+def train(
+    examples: Sequence[Example], seen: Seen, encoder: MiniLm, *, views: Sequence[str] = VIEWS
+) -> Weights:
     """A classifier for each view, added up with the weights that surprise least on unheard voices."""
     roles = [example.role for example in examples]
     held_out: dict[str, Vectors] = {
         view: np.zeros((len(roles), len(ROLES)), dtype=np.float32) for view in views
     }
-    for inside, outside in voice_folds(examples):
-        part = fit(seen.take(outside), [roles[row] for row in outside], views=views)
-        for view, scores in view_scores(part, seen.take(inside), views=views).items():
-            held_out[view][inside] = scores
+    folds = voice_folds(examples)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        asked = [
+            pool.submit(
+                _opinion,
+                seen.take(inside),
+                seen.take(outside),
+                [roles[row] for row in outside],
+                encoder,
+                views,
+            )
+            for inside, outside in folds
+        ]
+        for (inside, _), answer in zip(folds, asked, strict=True):
+            for view, scores in answer.result().items():
+                held_out[view][inside] = scores
     shares = np.bincount([_NUMBER[role] for role in roles], minlength=len(ROLES)) / len(roles)
     mixing = _mixing([held_out[view] for view in views], roles)
-    whole = fit(seen, roles, views=views)
+    whole = fit(seen, roles, encoder, views=views)
     return _mixed(whole, dict(zip(views, mixing, strict=True)), shares.astype(np.float32))
+
+
+def _opinion(
+    inside: Seen, outside: Seen, roles: Sequence[str], encoder: MiniLm, views: Sequence[str]
+) -> dict[str, Vectors]:
+    """What each view thinks of some sentences, having learnt from the others alone."""
+    return view_scores(fit(outside, roles, encoder, views=views), inside, encoder)
 
 
 def voice_folds(examples: Sequence[Example]) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
@@ -96,52 +115,60 @@ def voice_folds(examples: Sequence[Example]) -> list[tuple[npt.NDArray[np.intp],
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A linear classifier of its own for every view."""
+    """A linear classifier of its own for every view; MiniLM's changes belong to that of the wording."""
 
     matrices: Mapping[str, Vectors]
     biases: Mapping[str, Vectors]
     vocabularies: Mapping[str, Vocabulary]
+    changes: Mapping[str, Change]
 
 
-def fit(seen: Seen, roles: Sequence[str], *, views: Sequence[str] = VIEWS) -> Fitted:
-    """Logistic regression on every view by itself; scaling is folded into the weights."""
+def fit(seen: Seen, roles: Sequence[str], encoder: MiniLm, *, views: Sequence[str] = VIEWS) -> Fitted:
+    """MiniLM tuned, and a logistic regression on every other view by itself; scaling is folded into the weights."""
     vocabularies = {name: _vocabulary(name, seen.texts) for name in CUTS}
     matrices: dict[str, Vectors] = {}
     biases: dict[str, Vectors] = {}
+    changes: Mapping[str, Change] = {}
     for view in views:
-        array = _array(seen, view, vocabularies)
+        if view == "wording":
+            tuned = tune(encoder, seen.texts, [_NUMBER[role] for role in roles])
+            matrices[view], biases[view], changes = tuned.matrix, tuned.bias, tuned.changes
+            continue
+        array = _plain(seen, view, vocabularies)
         model = LogisticRegression(C=STRENGTH[view], max_iter=1000, class_weight="balanced", tol=1e-4)
         centre, spread = np.zeros(array.shape[1]), np.ones(array.shape[1])
-        if view not in CUTS:
-            centre = array.mean(axis=0)
-            spread = array.std(axis=0) + 0.2 if view == "cues" else spread
+        if view == "cues":
+            centre, spread = array.mean(axis=0), array.std(axis=0) + 0.2
             array = ((array - centre) / spread).astype(np.float64)
         model.fit(array, roles)
         order = [list(model.classes_).index(role) for role in ROLES]
         matrices[view] = (model.coef_[order] / spread).T
         biases[view] = model.intercept_[order] - centre @ matrices[view]
-    return Fitted(matrices=matrices, biases=biases, vocabularies=vocabularies)
+    return Fitted(matrices=matrices, biases=biases, vocabularies=vocabularies, changes=changes)
 
 
-def view_scores(fitted: Fitted, seen: Seen, *, views: Sequence[str] = VIEWS) -> dict[str, Vectors]:
+def view_scores(fitted: Fitted, seen: Seen, encoder: MiniLm) -> dict[str, Vectors]:
     """Each view's opinion as log-probabilities."""
     return {
         view: np.log(
-            softmax(_array(seen, view, fitted.vocabularies) @ fitted.matrices[view] + fitted.biases[view])
+            softmax(
+                (
+                    encoder.tuned(fitted.changes).wording(seen.texts)
+                    if view == "wording"
+                    else _plain(seen, view, fitted.vocabularies)
+                )
+                @ matrix
+                + fitted.biases[view]
+            )
         )
-        for view in views
+        for view, matrix in fitted.matrices.items()
     }
 
 
-def scores(weights: Weights, seen: Seen) -> Vectors:
-    """Scores of each role by finished weights."""
-    return weights.scores({view: _array(seen, view, weights.vocabularies) for view in VIEWS})
-
-
-def _array(seen: Seen, view: str, vocabularies: Mapping[str, Vocabulary]) -> csr_matrix | Vectors:
-    """What a view shows: an array, or for n-grams a sparse one."""
-    if view not in CUTS:
-        return seen.arrays[view]
+def _plain(seen: Seen, view: str, vocabularies: Mapping[str, Vocabulary]) -> csr_matrix | Vectors:
+    """What a view other than the wording shows: an array, or for n-grams a sparse one."""
+    if view == "cues":
+        return seen.cues
     reader = GramReader(vocabularies[view], CUTS[view])
     found = [reader.found(text) for text in seen.texts]
     return csr_matrix(
@@ -192,6 +219,7 @@ def _mixed(fitted: Fitted, mixing: Mapping[str, float], shares: Vectors) -> Weig
         views={view: matrix.round(DIGITS).astype(np.float32) for view, matrix in (empty | views).items()},
         bias=bias.round(DIGITS).astype(np.float32),
         vocabularies=fitted.vocabularies,
+        changes=fitted.changes,
     )
 
 
@@ -206,8 +234,8 @@ def main() -> None:
     """Train on the shipped sentences and write the classifier beside them."""
     examples = load_examples(SENTENCES)
     encoder = MiniLm(packaged_file(PACKAGED_MINILM).parent)
-    seen = look([example.text for example in examples], encoder, SentenceReader())
-    digest = train(examples, seen).save(CLASSIFIER)
+    seen = look([example.text for example in examples], SentenceReader())
+    digest = train(examples, seen, encoder).save(CLASSIFIER)
     sys.stdout.write(f"{len(examples)} sentences: {CLASSIFIER.name} {digest}\n")
 
 

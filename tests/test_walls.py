@@ -34,7 +34,7 @@ CONFINED = {
     "slack_bolt": {"bot/http.py", "bot/slack_app.py"},
     "slack_sdk": {"bot/doctor.py", "bot/home.py", "bot/local.py", "bot/messenger.py", "bot/slack_app.py"},
     "spacy": {"nlp/sentences.py"},
-    "torch": {"nlp/embedding.py", "nlp/openai_whisper_engine.py"},
+    "torch": {"nlp/embedding.py", "nlp/openai_whisper_engine.py", "nlp/tuning.py"},
     "transformers": {"nlp/embedding.py"},
     "uvicorn": {"bot/serve.py", "localslack/__main__.py"},
     "whisper": {"nlp/openai_whisper_engine.py"},
