@@ -9,7 +9,7 @@ import numpy as np
 from nlp.classifier import RoleClassifier, load_weights
 from nlp.embedding import MiniLm
 from nlp.facts import read_facts
-from nlp.segments import clauses
+from nlp.segments import Shape, clauses
 from nlp.sentences import Sentence, SentenceReader, Token
 from nlp.summary import best, title
 from nlp.values import ROLES, Context, Reading, Role, StatedFact, StatedItem, Vectors
@@ -85,12 +85,15 @@ def _clauses(sentence: Sentence) -> list[_Piece]:
 
 
 def _known(sentences: Sequence[Sentence], chances: Vectors) -> Vectors:
-    """Headings and code carry no role, whatever words they hold."""
+    """Headings and code carry no role and an open box is still to do, whatever words they hold."""
     for row, sentence in zip(chances, sentences, strict=True):
-        if sentence.shape in ("heading", "code"):
+        if role := _TOLD_BY_SHAPE.get(sentence.shape):
             row[:] = 0.02
-            row[ROLES.index("other")] = 1 - 0.02 * (len(ROLES) - 1)
+            row[ROLES.index(role)] = 1 - 0.02 * (len(ROLES) - 1)
     return chances
+
+
+_TOLD_BY_SHAPE: dict[Shape, Role] = {"heading": "other", "code": "other", "todo": "next_step"}
 
 
 def _differ(rows: Vectors) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Shape = Literal["prose", "bullet", "heading", "row", "code"]
+Shape = Literal["prose", "bullet", "todo", "heading", "row", "code"]
 
 # A full stop after one of these ends nothing ("approx. 3 h", "vs. baseline", "incl. warmup").
 _ABBREVIATIONS = re.compile(
@@ -17,6 +17,7 @@ _MARKER = re.compile(
     r"[ \t]*(?:>[ \t]?)*(?P<mark>#{1,6}[ \t]+|[-*+•‣▪–—→][ \t]+|\[[ xX]?\][ \t]*|\(?\d{1,2}[.)][ \t]+|:[a-z_]+:[ \t]+)?"
     r"(?:\[[ xX]?\][ \t]+)?"
 )
+_OPEN_BOX = re.compile(r"\[ ?\]")
 _END = re.compile(r"(?P<stop>[.!?…]+)[\"'”’)\]*_]*(?P<gap>\s+)")
 _RULE = re.compile(r"[\s|:=+*_-]*")
 _SOFT_WRAP = 60  # a line at least this long that ends mid-sentence was wrapped by an editor
@@ -72,7 +73,7 @@ def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, Shape]]
             open_start is not None
             and not (marker and marker["mark"])
             and not blank_between
-            and open_shape in ("prose", "bullet")
+            and open_shape in ("prose", "bullet", "todo")
             and open_end - text.rfind("\n", 0, open_end) - 1 >= _SOFT_WRAP
             and text[open_end - 1] not in ".!?:;|"
             and (text[content].islower() or text[open_end - 1] == ",")
@@ -83,12 +84,13 @@ def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, Shape]]
         if open_start is not None:
             yield open_start, open_end, open_shape
         open_start, open_end = content, right
-        open_shape = _shape(text[content:right], marker["mark"] if marker else None)
+        open_shape = "todo" if _OPEN_BOX.search(text, left, content) else _shape(text[content:right], marker)
     if open_start is not None:
         yield open_start, open_end, open_shape
 
 
-def _shape(content: str, mark: str | None) -> Shape:
+def _shape(content: str, marker: re.Match[str] | None) -> Shape:
+    mark = marker["mark"] if marker else None
     if mark and mark.startswith("#"):
         return "heading"
     if content.startswith("|") and content.count("|") >= 2:
