@@ -85,7 +85,9 @@ def test_the_rare_roles_are_found_in_sentences_it_never_saw(extractor: Rationale
     assert all(found[role] / said[role] >= 0.7 for role in ("problem", "decision", "next_step"))
 
 
-def test_an_open_box_is_still_to_do_and_a_ticked_one_is_read_as_it_stands(extractor: RationaleExtractor) -> None:
+def test_an_open_box_is_still_to_do_and_a_ticked_one_is_read_as_it_stands(
+    extractor: RationaleExtractor,
+) -> None:
     text = "- [ ] halved the learning rate\n- [x] halved the learning rate\n- halved the learning rate"
     assert [item.role for item in extractor.read(text).items] == ["next_step", "change", "change"]
 
