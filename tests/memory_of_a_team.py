@@ -10,6 +10,8 @@ import numpy as np
 from sqlmodel import Session
 
 from bot import search_index
+from bot.ask import Answer, ask
+from bot.sight import Sight, operator_sight
 from nlp.terms import terms
 from nlp.values import Vectors
 from storage.memory import Channel, Membership, Note, NoteRun
@@ -34,6 +36,16 @@ class WordEmbedder:
         for term in terms(text):
             vector[int(hashlib.sha256(term.encode()).hexdigest(), 16) % 384] += 1
         return vector / np.linalg.norm(vector)
+
+
+EMBEDDER = WordEmbedder()
+
+
+def answer(session: Session, question: str, asker: Sight | None = None) -> Answer:
+    """What is answered once all that the team wrote has its vectors; without an asker, to who may see everything."""
+    while search_index.embed_waiting(session, EMBEDDER):
+        pass
+    return ask(session, EMBEDDER, question, asker=asker or operator_sight(), now=NOW)
 
 
 class Team:

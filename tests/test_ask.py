@@ -4,30 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from memory_of_a_team import NOW, Team, WordEmbedder
+from memory_of_a_team import NOW, Team, answer
 from sqlmodel import Session
 
 from bot import search_index
 from bot.answer_messages import answer_message
-from bot.ask import Answer, ask
-from bot.search_index import embed_waiting
-from bot.sight import Sight, audience_sight, operator_sight, person_sight
+from bot.sight import Sight, audience_sight, person_sight
 from bot.values import Message
 from storage.memory import RationaleItem
 from storage.tables import CodeVersion, DatasetVersion, Run, RunDataset, Verdict
-
-EMBEDDER = WordEmbedder()
 
 
 @pytest.fixture
 def team(session: Session) -> Team:
     return Team(session)
-
-
-def answer(session: Session, question: str, asker: Sight | None = None) -> Answer:
-    while embed_waiting(session, EMBEDDER):
-        pass
-    return ask(session, EMBEDDER, question, asker=asker or operator_sight(), now=NOW)
 
 
 def shown(message: Message) -> str:

@@ -3,28 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from memory_of_a_team import NOW, Team, WordEmbedder
+from memory_of_a_team import NOW, Team, answer
 from sqlmodel import Session, select
 
 from bot.answer_messages import answer_message
-from bot.ask import Answer, ask
-from bot.search_index import embed_waiting
-from bot.sight import Sight, operator_sight, person_sight
+from bot.sight import Sight, person_sight
 from nlp.concepts import respelled
 from storage.memory import RationaleItem
-
-EMBEDDER = WordEmbedder()
 
 
 @pytest.fixture
 def team(session: Session) -> Team:
     return Team(session)
-
-
-def answer(session: Session, question: str, asker: Sight | None = None) -> Answer:
-    while embed_waiting(session, EMBEDDER):
-        pass
-    return ask(session, EMBEDDER, question, asker=asker or operator_sight(), now=NOW)
 
 
 def line(session: Session, question: str, asker: Sight | None = None) -> str:

@@ -1,28 +1,17 @@
 """What an answer says of a name asked for: who had it, who only speaks of it; and which sentence is quoted."""
 
 import pytest
-from memory_of_a_team import NOW, Team, WordEmbedder
+from memory_of_a_team import EMBEDDER, Team, answer
 from sqlmodel import Session
 
 from bot.answer_messages import answer_message
-from bot.ask import Answer, ask
-from bot.search_index import embed_waiting
-from bot.sight import operator_sight
 from nlp.concepts import is_short_for, spelled
 from storage.memory import Note, RationaleItem
-
-EMBEDDER = WordEmbedder()
 
 
 @pytest.fixture
 def team(session: Session) -> Team:
     return Team(session)
-
-
-def answer(session: Session, question: str) -> Answer:
-    while embed_waiting(session, EMBEDDER):
-        pass
-    return ask(session, EMBEDDER, question, asker=operator_sight(), now=NOW)
 
 
 def says(
