@@ -27,7 +27,7 @@ def command(asking: Asking, asked: Command) -> Message:
     """`digest` previews the next one, `digest yesterday` what moved since then; `digest 08:30`, `digest full`, `digest mon,thu`,
     `digest off` change what the channel gets."""
     period = find_period(asked.text, now=asking.now) if PAST.search(asked.text) else None
-    text = f"{asked.text[: period.start]} {asked.text[period.end :]}" if period else asked.text
+    text = period.left_of(asked.text) if period else asked.text
     words = text.lower().replace(",", " ").split()
     session, channel, now = asking.session, asking.channel, asking.now
     if words[:1] == ["off"]:

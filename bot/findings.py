@@ -45,10 +45,7 @@ def distinct(people: Iterable[PersonView | None]) -> list[PersonView]:
 
 def contradicted(finding: Finding, outcome: Outcome | None) -> bool:
     """Whether all that is logged about a note's runs speaks against the outcome asked for; a note alone never does."""
-    ended = {
-        ended_well(run, judgement) for run, judgement in zip(finding.runs, finding.judgements, strict=True)
-    }
-    return outcome is not None and ended == {outcome != "good"}
+    return outcome is not None and _endings(finding) == {outcome != "good"}
 
 
 def quoting(finding: Finding, role: str) -> Finding:
@@ -60,8 +57,12 @@ def quoting(finding: Finding, role: str) -> Finding:
 
 def ended(finding: Finding, well: bool) -> bool:
     """Whether something logged or tapped about a note's runs says that one of them ended so."""
+    return well in _endings(finding)
+
+
+def _endings(finding: Finding) -> set[bool | None]:
     pairs = zip(finding.runs, finding.judgements, strict=True)
-    return any(ended_well(run, judgement) is well for run, judgement in pairs)
+    return {ended_well(run, judgement) for run, judgement in pairs}
 
 
 def ended_well(run: RunView, judgement: Judgement) -> bool | None:

@@ -33,6 +33,10 @@ class Named:
     start: int
     end: int
 
+    def left_of(self, text: str) -> str:
+        """The text without the words that name it."""
+        return f"{text[: self.start]} {text[self.end :]}"
+
 
 def find_period(text: str, *, now: datetime) -> Named | None:
     """The first kind of period that the text names."""

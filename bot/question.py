@@ -123,8 +123,8 @@ def _times(question: Question, known: Known, now: datetime) -> Question:
     if found is None:
         return question
     words = question.topic[found.start : found.end]
-    topic = f"{question.topic[: found.start]} {question.topic[found.end :]}"
     said = (*question.said, " ".join(words.split()))
+    topic = found.left_of(question.topic)
     return replace(question, since=found.since, until=found.until, topic=topic, said=said)
 
 

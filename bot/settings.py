@@ -8,6 +8,8 @@ import platformdirs
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from nlp.loader import Engine
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -75,9 +77,7 @@ class Settings(BaseSettings):
     )
     workspace_port: Port = Field(default=8765, description="Port of the local workspace.")
 
-    speech_engine: Literal["faster-whisper", "openai-whisper"] = Field(
-        default="faster-whisper", description="faster-whisper or openai-whisper."
-    )
+    speech_engine: Engine = Field(default="faster-whisper", description="faster-whisper or openai-whisper.")
     speech_model: str = Field(default="base", description="tiny.en, base, a hub name or a path.")
     keep_audio: bool = Field(default=False, description="Keep our copy of memos after transcription.")
     keep_logs_months: int | None = Field(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from nlp.models import PACKAGED_MINILM, packaged_file, whisper_directory
 from nlp.values import Embedder, ModelError, RationaleExtractor, Role, Transcriber
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from nlp.embedding import MiniLm
     from nlp.rationale import Extractor
 
-ENGINES = ("faster-whisper", "openai-whisper")
+Engine = Literal["faster-whisper", "openai-whisper"]
+ENGINES = get_args(Engine)
 _THREADS = 2
 
 

@@ -97,8 +97,8 @@ def _packaged_directory(name: str, *, models_dir: Path | None) -> Path:
         _check(weights, _blocks([weights]), model.sha256)
         return directory
     directory.mkdir(parents=True, exist_ok=True)
-    for beside in _BESIDE:
-        shutil.copyfile(parts[0].parent / beside, directory / beside)
+    for other in _BESIDE:
+        shutil.copyfile(parts[0].parent / other, directory / other)
     with tempfile.NamedTemporaryFile(dir=directory, delete=False) as joined:
         # Beside its place and then renamed: two processes may do this at once, and neither sees half a model.
         _check(weights, _written(_blocks(parts), joined.name), model.sha256)

@@ -106,8 +106,8 @@ def _changes(tokens: Sequence[Token], context: Context) -> Iterator[tuple[int, i
             index = found[0]
         elif number and taken.isdisjoint(range(index, number.end)):
             split = index < whole_until and _SPLIT_WHOLE.fullmatch(number.written)
-            glued = " " if is_glued_unit(tokens, number.end) else ""
-            glued = " " if "e" in number.written and is_glued_word(tokens, number.end) else glued
+            power_and_word = "e" in number.written and is_glued_word(tokens, number.end)
+            glued = " " if power_and_word or is_glued_unit(tokens, number.end) else ""
             yield index, number.end, (number.written.replace(".", "") if split else number.written) + glued
             index = number.end
         elif tokens[index].said in SPLITS and is_stuck_decimal(tokens, index + 1):  # "train.1, test.2"

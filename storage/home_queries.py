@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from storage.memory import Note, NoteRun, RationaleItem
+from storage.next_steps import SURE
 from storage.tables import Person, Project, Run
-
-SURE = 0.5  # an item read with less confidence is nobody's decision
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

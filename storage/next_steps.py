@@ -10,7 +10,7 @@ from storage.memory import Note, NoteRun, RationaleItem
 from storage.tables import Person, Project, Run
 
 FADES = timedelta(days=21)
-SURE = 0.5  # an item read with less confidence is nobody's plan
+SURE = 0.5  # an item read with less confidence is nobody's plan, decision or problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 from pgvector import HalfVector
-from sqlalchemy import cast, exists, func, literal, or_, text
+from sqlalchemy import cast, exists, func, literal, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import Session, col, select, update
 
@@ -203,7 +203,7 @@ def newest(session: Session, scope: Scope, *, limit: int, role: str | None = Non
     query = select(Note.id).where(*visible(scope)).order_by(col(Note.said_at).desc(), col(Note.id).desc())
     if role is not None:
         item = (col(RationaleItem.note_id) == col(Note.id), col(RationaleItem.role) == role)
-        sure = or_(col(RationaleItem.confidence) >= SURE, col(RationaleItem.source) == "person")
+        sure = col(RationaleItem.confidence) >= SURE
         query = query.where(exists().where(*item, sure, col(RationaleItem.closed_at).is_(None)))
     return [note_id or 0 for note_id in session.exec(query.limit(limit))]
 
