@@ -69,24 +69,17 @@ def look(texts: Sequence[str], reader: SentenceReader) -> Seen:
     return Seen(texts=tuple(texts), cues=CueReader().read(texts, reader.parse(texts)))
 
 
-def train(
-    examples: Sequence[Example], seen: Seen, encoder: MiniLm, *, views: Sequence[str] = VIEWS
-) -> Weights:
+def train(examples: Sequence[Example], seen: Seen, encoder: MiniLm) -> Weights:
     """A classifier for each view, added up with the weights that surprise least on unheard voices."""
     roles = [example.role for example in examples]
     held_out: dict[str, Vectors] = {
-        view: np.zeros((len(roles), len(ROLES)), dtype=np.float32) for view in views
+        view: np.zeros((len(roles), len(ROLES)), dtype=np.float32) for view in VIEWS
     }
     folds = voice_folds(examples)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         asked = [
             pool.submit(
-                _opinion,
-                seen.take(inside),
-                seen.take(outside),
-                [roles[row] for row in outside],
-                encoder,
-                views,
+                _opinion, seen.take(inside), seen.take(outside), [roles[row] for row in outside], encoder
             )
             for inside, outside in folds
         ]
@@ -94,16 +87,14 @@ def train(
             for view, scores in answer.result().items():
                 held_out[view][inside] = scores
     shares = np.bincount([_NUMBER[role] for role in roles], minlength=len(ROLES)) / len(roles)
-    mixing = _mixing([held_out[view] for view in views], roles)
-    whole = fit(seen, roles, encoder, views=views)
-    return _mixed(whole, dict(zip(views, mixing, strict=True)), shares.astype(np.float32))
+    mixing = _mixing([held_out[view] for view in VIEWS], roles)
+    whole = fit(seen, roles, encoder)
+    return _mixed(whole, dict(zip(VIEWS, mixing, strict=True)), shares.astype(np.float32))
 
 
-def _opinion(
-    inside: Seen, outside: Seen, roles: Sequence[str], encoder: MiniLm, views: Sequence[str]
-) -> dict[str, Vectors]:
+def _opinion(inside: Seen, outside: Seen, roles: Sequence[str], encoder: MiniLm) -> dict[str, Vectors]:
     """What each view thinks of some sentences, having learnt from the others alone."""
-    return view_scores(fit(outside, roles, encoder, views=views), inside, encoder)
+    return view_scores(fit(outside, roles, encoder), inside, encoder)
 
 
 def voice_folds(examples: Sequence[Example]) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
@@ -123,17 +114,13 @@ class Fitted:
     changes: Mapping[str, Change]
 
 
-def fit(seen: Seen, roles: Sequence[str], encoder: MiniLm, *, views: Sequence[str] = VIEWS) -> Fitted:
+def fit(seen: Seen, roles: Sequence[str], encoder: MiniLm) -> Fitted:
     """MiniLM tuned, and a logistic regression on every other view by itself; scaling is folded into the weights."""
     vocabularies = {name: _vocabulary(name, seen.texts) for name in CUTS}
-    matrices: dict[str, Vectors] = {}
-    biases: dict[str, Vectors] = {}
-    changes: Mapping[str, Change] = {}
-    for view in views:
-        if view == "wording":
-            tuned = tune(encoder, seen.texts, [_NUMBER[role] for role in roles])
-            matrices[view], biases[view], changes = tuned.matrix, tuned.bias, tuned.changes
-            continue
+    tuned = tune(encoder, seen.texts, [_NUMBER[role] for role in roles])
+    matrices: dict[str, Vectors] = {"wording": tuned.matrix}
+    biases: dict[str, Vectors] = {"wording": tuned.bias}
+    for view in STRENGTH:
         array = _plain(seen, view, vocabularies)
         model = LogisticRegression(C=STRENGTH[view], max_iter=1000, class_weight="balanced", tol=1e-4)
         centre, spread = np.zeros(array.shape[1]), np.ones(array.shape[1])
@@ -144,24 +131,15 @@ def fit(seen: Seen, roles: Sequence[str], encoder: MiniLm, *, views: Sequence[st
         order = [list(model.classes_).index(role) for role in ROLES]
         matrices[view] = (model.coef_[order] / spread).T
         biases[view] = model.intercept_[order] - centre @ matrices[view]
-    return Fitted(matrices=matrices, biases=biases, vocabularies=vocabularies, changes=changes)
+    return Fitted(matrices=matrices, biases=biases, vocabularies=vocabularies, changes=tuned.changes)
 
 
 def view_scores(fitted: Fitted, seen: Seen, encoder: MiniLm) -> dict[str, Vectors]:
     """Each view's opinion as log-probabilities."""
+    arrays = {view: _plain(seen, view, fitted.vocabularies) for view in STRENGTH}
+    arrays["wording"] = encoder.tuned(fitted.changes).wording(seen.texts)
     return {
-        view: np.log(
-            softmax(
-                (
-                    encoder.tuned(fitted.changes).wording(seen.texts)
-                    if view == "wording"
-                    else _plain(seen, view, fitted.vocabularies)
-                )
-                @ matrix
-                + fitted.biases[view]
-            )
-        )
-        for view, matrix in fitted.matrices.items()
+        view: np.log(softmax(arrays[view] @ fitted.matrices[view] + fitted.biases[view])) for view in VIEWS
     }
 
 
@@ -208,15 +186,11 @@ def _mixing(opinions: Sequence[Vectors], roles: Sequence[str]) -> Vectors:
 
 def _mixed(fitted: Fitted, mixing: Mapping[str, float], shares: Vectors) -> Weights:
     """One linear layer: the views' sum, and how common each role is (they were trained as if all were equal)."""
-    empty = {
-        view: np.zeros((len(fitted.vocabularies[view].grams) if view in CUTS else 0, len(ROLES)))
-        for view in VIEWS
-    }
     views = {view: DAMPING * fitted.matrices[view] * mixing[view] for view in mixing}
     bias = COMMONNESS * np.log(shares) + sum(fitted.biases[view] * mixing[view] for view in mixing)
     bias = DAMPING * bias
     return Weights(
-        views={view: matrix.round(DIGITS).astype(np.float32) for view, matrix in (empty | views).items()},
+        views={view: matrix.round(DIGITS).astype(np.float32) for view, matrix in views.items()},
         bias=bias.round(DIGITS).astype(np.float32),
         vocabularies=fitted.vocabularies,
         changes=fitted.changes,
@@ -233,7 +207,7 @@ def _vocabulary(name: str, texts: Sequence[str]) -> Vocabulary:
 def main() -> None:
     """Train on the shipped sentences and write the classifier beside them."""
     examples = load_examples(SENTENCES)
-    encoder = MiniLm(packaged_file(PACKAGED_MINILM).parent)
+    encoder = MiniLm(packaged_file(PACKAGED_MINILM).parent, threads=1)
     seen = look([example.text for example in examples], SentenceReader())
     digest = train(examples, seen, encoder).save(CLASSIFIER)
     sys.stdout.write(f"{len(examples)} sentences: {CLASSIFIER.name} {digest}\n")

@@ -58,7 +58,6 @@ class _Thin(nn.Module):  # type: ignore[misc]
 def tune(encoder: MiniLm, texts: Sequence[str], roles: Sequence[int], *, seed: int = 0) -> Tuned:
     """Learn the roles (numbers in `ROLES`) of these sentences; one thread gives the same numbers each time."""
     torch.manual_seed(seed)
-    torch.set_num_threads(1)
     chance = np.random.default_rng(seed)
     network = deepcopy(encoder.model).requires_grad_(requires_grad=False).train()
     thin = {}

@@ -16,7 +16,7 @@ def test_tuning_learns_and_can_be_repeated() -> None:
     examples = load_examples(SENTENCES)
     few = [example for role in ROLES for example in [e for e in examples if e.role == role][:40]]
     texts, roles = [e.text for e in few], [ROLES.index(e.role) for e in few]
-    encoder = MiniLm(packaged_file(PACKAGED_MINILM).parent)
+    encoder = MiniLm(packaged_file(PACKAGED_MINILM).parent, threads=1)
     plain = encoder.wording(texts)
     tuned = tune(encoder, texts, roles)
     again = tune(encoder, texts, roles)
