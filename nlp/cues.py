@@ -1,4 +1,4 @@
-"""Words and turns of phrase that hint at a sentence's role: a table of named patterns."""
+"""Words and turns of phrase that hint at a sentence's role: a table of named patterns, for text in small letters."""
 
 import re
 
@@ -31,7 +31,7 @@ CUES: dict[str, str] = {
     "edit_first": r"^(?:also |then |now |just |and |so )?(?:add(?:s|ed|ing)?|remov(?:e|es|ed|ing)|replac(?:e|es|ed|ing)|switch(?:e[sd]|ing)?|chang(?:e|es|ed|ing)|set(?:s|ting)?|lower(?:s|ed|ing)?|rais(?:e|es|ed|ing)|increas(?:e|es|ed)|decreas(?:e|es|ed)|reduc(?:e|es|ed)|mov(?:e|es|ed|ing)|drop(?:s|ped|ping)?|turn(?:s|ed)?|us(?:e|es|ed|ing)|restart(?:s|ed|ing)?|resum(?:e|es|ed|ing)|swap(?:s|ped|ping)?|enabl(?:e|es|ed|ing)|disabl(?:e|es|ed|ing)|implement(?:s|ed|ing)?|tun(?:e|es|ed|ing)|appl(?:y|ies|ied|ying)|initiali[sz](?:e|es|ed|ing)|merg(?:e|es|ed|ing)|updat(?:e|es|ed|ing)|fus(?:e|es|ed|ing)|cache[sd]?|compil(?:e|es|ed|ing)|refactor(?:s|ed|ing)?|rewr(?:ite|ote)|split|cast|hoist(?:ed)?|inline[sd]?|double[sd]?|halve[sd]?|cut|bump(?:ed)?|introduc(?:e|es|ed|ing)|modif(?:y|ies|ied)|adjust(?:s|ed)?|align(?:s|ed)?|upgrade[sd]?|downgrade[sd]?|patch(?:ed)?|fix(?:es|ed)?|train(?:s|ed|ing)?|start(?:s|ed|ing)?|launch(?:ed|ing)?|relaunch(?:ed|ing)?|creat(?:e|es|ed)|scal(?:e|es|ed)|extend(?:s|ed)?|normaliz(?:e|es|ed)|freez(?:e|es|ing)|froze|unfr(?:eeze|oze)|untie[sd]?|tie[sd]?|hard-?cod(?:e|es|ed)|skip(?:s|ped)?)\b",
     "arrow": r"(?:->|→|=>|&rarr;|-->)",
     "from_to": rf"\bfrom\b.{{1,60}}\bto\b {_NUMBER}",
-    "assignment": r"\b[A-Za-z_][\w.]*\s?=\s?[-+.\d(\[\"'TFN]",
+    "assignment": r"\b[a-z_][\w.]*\s?=\s?[-+.\d(\[\"'tfn]",
     "instead": r"\b(?:instead of|rather than|in place of|in favou?r of|over the old|up from|down from|was (?:previously|before)|previously|no longer|formerly)\b",
     "now": r"\b(?:now (?:uses?|runs?|with|on|at|has|set|handles?)|this (?:pr|run|record|submission|version|commit|patch|change|entry|branch) \w+s\b|here,? we|in this (?:pr|run|record|submission|version))",
     "new_with": r"^(?:\+|new |with |same |w/ |without |no )",
@@ -40,7 +40,7 @@ CUES: dict[str, str] = {
     "up_down": rf"\b{_UP_DOWN}\b",
     "metric": rf"\b{_METRIC}\b",
     "metric_value": rf"\b{_METRIC}\b[\w\s:=(~≈@-]{{0,24}}?{_NUMBER}",
-    "value_metric": rf"{_NUMBER} ?(?:pts?|points?|pp|bpb|ppl|nats?|minutes|min|seconds?|secs?|s|ms|hours?|h|bytes|[KMG]i?B|tokens/s|it/s|steps) ?(?:\w+ ){{0,2}}{_UP_DOWN}",
+    "value_metric": rf"{_NUMBER} ?(?:pts?|points?|pp|bpb|ppl|nats?|minutes|min|seconds?|secs?|s|ms|hours?|h|bytes|[kmg]i?b|tokens/s|it/s|steps) ?(?:\w+ ){{0,2}}{_UP_DOWN}",
     "versus": r"\b(?:vs\.?|versus|compared (?:to|with)|than|against|relative to|baseline|on par|previous best|prior|beats?|beating|outperform\w*)\b",
     "no_effect": r"\b(?:no (?:real |measurable |significant |visible )?(?:difference|change|effect|gain|improvement|impact|benefit)|neutral|unchanged|identical|same as|didn'?t (?:help|change|matter|improve|work)|does(?:n'?t| not) (?:help|change|matter|improve)|within noise|negligible|as expected|equal)\b",
     "dynamics": r"\b(?:converge[sd]?|diverge[sd]?|plateau\w*|overfit\w*|underfit\w*|spik(?:e[sd]?|ing)|recover(?:s|ed)?|blew up|explod\w+|stable|unstable|noisy|saturat\w+|collapsed?|flat|smooth(?:er)?|reach(?:e[sd])?|achiev(?:e[sd]?|ing)|yield(?:s|ed|ing)?|finish(?:ed|es)|ended (?:up )?at|went (?:up|down|to|from)|came (?:out|back|down)|got|turns? out|turned out|result(?:s|ed)?|found|observed?|saw|shows?|showed)\b",
@@ -49,7 +49,7 @@ CUES: dict[str, str] = {
     # problem
     "trouble": r"\b(?:crash\w*|oom|out of memory|hang(?:s|ing)?|hung|stuck|stall\w*|dead|died|dies|kill(?:s|ed)|preempt\w*|fail(?:s|ed|ing|ures?)?|broken|broke|corrupt\w*|error|exception|traceback|segfault\w*|timeouts?|timed out|nan|inf|overflow\w*|leak(?:s|ed|ing|age)?|bug|bugs|buggy|deadlock\w*|mismatch|missing|lost|wrong|silently|disk full|no space|unreachable|refuse[sd]?|reject(?:s|ed)?|freez\w+|throttl\w+|flaky|issue|issues|problem|obstacle|blocked|blocker)\b",
     "cannot": r"\b(?:can'?t|cannot|could ?n[o']t|unable to|won'?t|does ?n[o']t (?:work|run|start|load|compile|fit|support)|did ?n[o']t (?:run|start|load|compile|save|finish)|never (?:finished|started|showed|ran)|not (?:able|possible|working|supported))\b",
-    "exception_name": r"\b[A-Z]\w*(?:Error|Exception|Interrupt)\b|\bSIG[A-Z]+\b|\bexit code\b|\bERROR\b|\bXid\b|\bECC\b",
+    "exception_name": r"\b[a-z]\w*(?:error|exception|interrupt)\b|\bsig[a-z]+\b|\bexit code\b|\berror\b|\bxid\b|\becc\b",
     "machine": r"\b(?:nodes?|gpu \d|rank \d+|slurm|nccl|cuda|cluster|queue|driver|network|filesystem|disk|checkpoint|machine|infiniband|hardware)\b",
     # decision
     "decide": r"\b(?:decid\w+|decision|conclu\w+|agreed|settl\w+|opt(?:ed|ing)|chose|choos\w+|pick(?:ed|ing)?|going with|go with|went with|stick\w*|stuck with|stay(?:s|ing)? (?:with|at|on)|keep(?:s|ing)?|kept|adopt\w*|abandon\w*|discard\w*|retir\w+|give up|giving up|gave up|drop(?:ping|ped)? (?:it|this|that|the)|kill(?:ing)? (?:it|this)|ship(?:ping)?|not worth|worth it|for good|for now|from now on|as (?:the )?default|new default|final answer|reject(?:ed|ing)|stop(?:ping)? here|leave|leaving|left (?:it|out|off)|merged|reverted)\b",
@@ -82,5 +82,5 @@ CUES: dict[str, str] = {
 
 
 def compiled() -> list[re.Pattern[str]]:
-    """The patterns, ready to search, in the order of their names."""
-    return [re.compile(pattern, re.IGNORECASE) for pattern in CUES.values()]
+    """The patterns, ready to search in small letters, in the order of their names; ignoring case takes three times as long."""
+    return [re.compile(pattern) for pattern in CUES.values()]

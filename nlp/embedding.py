@@ -15,7 +15,9 @@ from nlp.values import Vectors
 DIMENSIONS = 384
 LONGEST = 256  # word pieces the model was trained to read; what lies beyond is cut
 BATCH = 32  # texts
-LINE = 64  # word pieces: shorter texts share a line
+LINES = range(
+    0, 64, 4
+)  # word pieces that a line may be longer than the longest text, so that short ones share it
 WORDING = 2 * DIMENSIONS
 
 Change = tuple[Vectors, Vectors]
@@ -89,18 +91,13 @@ class _Pack:
 
 
 def _pack(rows: list[int], ids: Sequence[list[int]]) -> _Pack:
-    """First fit, the longest first."""
-    length = max(LINE, len(ids[0]))
-    used: list[int] = []
-    starts = []
-    for pieces in ids:
-        line = next((n for n, taken in enumerate(used) if taken + len(pieces) <= length), len(used))
-        if line == len(used):
-            used.append(0)
-        starts.append(line * length + used[line])
-        used[line] += len(pieces)
-    words, positions = (torch.zeros(len(used) * length, dtype=torch.long) for _ in range(2))
-    owners = torch.full((len(used) * length,), -1)
+    """In lines of the length that leaves the least empty."""
+    sizes = [len(pieces) for pieces in ids]
+    fits = {length: _fit(sizes, length) for length in (sizes[0] + more for more in LINES)}
+    length = min(fits, key=lambda length: length * fits[length][1])
+    starts, lines = fits[length]
+    words, positions = (torch.zeros(lines * length, dtype=torch.long) for _ in range(2))
+    owners = torch.full((lines * length,), -1)
     for number, (start, pieces) in enumerate(zip(starts, ids, strict=True)):
         place = slice(start, start + len(pieces))
         words[place], positions[place], owners[place] = (
@@ -108,10 +105,23 @@ def _pack(rows: list[int], ids: Sequence[list[int]]) -> _Pack:
             torch.arange(len(pieces)),
             number,
         )
-    owners = owners.view(len(used), 1, length)
+    owners = owners.view(lines, 1, length)
     inputs = {
-        "input_ids": words.view(len(used), length),
-        "position_ids": positions.view(len(used), length),
+        "input_ids": words.view(lines, length),
+        "position_ids": positions.view(lines, length),
         "attention_mask": owners.unsqueeze(-1) == owners.unsqueeze(-2),
     }
-    return _Pack(rows=rows, sizes=[len(pieces) for pieces in ids], starts=starts, inputs=inputs)
+    return _Pack(rows=rows, sizes=sizes, starts=starts, inputs=inputs)
+
+
+def _fit(sizes: Sequence[int], length: int) -> tuple[list[int], int]:
+    """Where texts begin in lines laid end to end, and how many lines that takes: first fit, the longest first."""
+    used: list[int] = []
+    starts = []
+    for size in sizes:
+        line = next((n for n, taken in enumerate(used) if taken + size <= length), len(used))
+        if line == len(used):
+            used.append(0)
+        starts.append(line * length + used[line])
+        used[line] += size
+    return starts, len(used)

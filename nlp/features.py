@@ -20,6 +20,7 @@ _SHAPE_NAMES = (
     "starts_verb_present", "starts_gerund", "starts_noun", "starts_adverb", "starts_adposition",
 )  # fmt: skip
 _FUNCTION = frozenset({"DT", "IN", "CC", "TO", "PRP$", "MD", "WDT", "WRB", "PDT"})
+_HAVE = frozenset({"have", "has", "had", "'ve"})
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\d[\d.,]*|[^\sa-z\d]", re.IGNORECASE)
 
@@ -46,8 +47,8 @@ class CueReader:
     def read(self, texts: Sequence[str], parses: Sequence[tuple[Token, ...]]) -> Vectors:
         """One row per sentence, one column per name in `cue_names`."""
         rows = [
-            [*(1.0 if pattern.search(text) else 0.0 for pattern in self._patterns), *_shape(text, tokens)]
-            for text, tokens in zip(texts, parses, strict=True)
+            [*(1.0 if pattern.search(low) else 0.0 for pattern in self._patterns), *_shape(text, tokens)]
+            for text, low, tokens in zip(texts, map(str.lower, texts), parses, strict=True)
         ]
         return np.array(rows, dtype=np.float32).reshape(len(texts), len(cue_names()))
 
@@ -98,7 +99,7 @@ def _shape(text: str, tokens: tuple[Token, ...]) -> list[float]:
     )
     more = (
         any(token.text.lower() in ("will", "'ll", "gonna", "wo") for token in tokens),
-        any(a.lemma == "have" and b.tag in ("VBN", "VBD") for a, b in pairwise(tokens)),
+        any(a.text.lower() in _HAVE and b.tag in ("VBN", "VBD") for a, b in pairwise(tokens)),
         "VBD" in tags,
         "VBZ" in tags or "VBP" in tags,
         first_tag in ("VBD", "VBN"),
@@ -132,23 +133,15 @@ def pieces(text: str) -> list[str]:
 
 
 class GramReader:
-    """Bags of n-grams over a fixed vocabulary, at unit length."""
+    """Bags of n-grams over a fixed vocabulary, at unit length; few of the columns are filled."""
 
     def __init__(self, vocabulary: Vocabulary, cut: Callable[[str], list[str]]) -> None:
         self._index = {gram: column for column, gram in enumerate(vocabulary.grams)}
         self._rarity = vocabulary.rarity
         self._cut = cut
 
-    def read(self, texts: Sequence[str]) -> Vectors:
-        """One row per text, one column per n-gram of the vocabulary, weighted by how rare it is."""
-        rows = np.zeros((len(texts), len(self._index)), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            columns, values = self.found(text)
-            row[columns] = values
-        return rows
-
-    def found(self, text: str) -> tuple[list[int], Vectors]:
-        """The columns of a text's n-grams and their weights, which have unit length."""
+    def read(self, text: str) -> tuple[list[int], Vectors]:
+        """The columns of a text's n-grams in the vocabulary and how much each weighs, by how rare it is."""
         columns = sorted({self._index[gram] for gram in self._cut(text) if gram in self._index})
         values = self._rarity[columns]
         scaled: Vectors = values / max(float(np.linalg.norm(values)), 1e-9)

@@ -41,6 +41,9 @@ _RIGHT = re.compile(
     r"(?P<gap>[\s-]|^)(?P<name>(?:[A-Za-z][\w+'/-]*)(?:[ -][A-Za-z][\w+'/-]*){0,3})",
 )
 LONGEST_NAME = 5  # words
+LONGEST_BRIDGE = (
+    60  # characters between a name and its value; looking further back takes time and finds nothing
+)
 _BARS = 3  # of a row with two cells
 
 
@@ -75,7 +78,7 @@ def assigned(text: str, at: int) -> Named | None:
 
 def before(text: str, at: int, tokens: Sequence[Token]) -> Named | None:
     """The noun phrase that leads to this place."""
-    bridge = _BETWEEN.search(text[:at])
+    bridge = _BETWEEN.search(text, max(0, at - LONGEST_BRIDGE), at)
     end = bridge.start() if bridge else at
     words: list[Token] = []
     for token in reversed([token for token in tokens if token.end <= end]):

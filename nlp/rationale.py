@@ -40,11 +40,12 @@ class Extractor:
         sentences = self._reader.read(text)
         if not sentences:
             return Reading(title="", summary="", items=())
-        cuts = self._worth_cutting([_clauses(sentence) for sentence in sentences])
         wholes = [_Piece(text=s.text, start=s.start, tokens=s.tokens) for s in sentences]
-        parts = [piece for pieces in cuts for piece in pieces]
-        pieces = [*wholes, *parts]
-        chances = self._roles.probabilities([p.text for p in pieces], [p.tokens for p in pieces])
+        cuts = [_clauses(sentence) for sentence in sentences]
+        pieces = [*wholes, *(piece for cut in cuts for piece in cut)]
+        glances = self._roles.glance([p.text for p in pieces], [p.tokens for p in pieces])
+        cuts, kept = _worth_cutting(cuts, glances, first=len(wholes))
+        chances = self._roles.probabilities([pieces[row].text for row in kept], glances[kept])
         chances[: len(wholes)] = _known(sentences, chances[: len(wholes)])
         items: list[StatedItem] = []
         reached = len(wholes)
@@ -56,11 +57,23 @@ class Extractor:
             items.extend(_item(text, piece, row, facts, last=piece is shown[-1][0]) for piece, row in shown)
         return _reading(items, chances[0])
 
-    def _worth_cutting(self, cuts: Sequence[list[_Piece]]) -> list[list[_Piece]]:
-        """Clauses that look different at a glance; only these are worth their vectors."""
-        pieces = [piece for cut in cuts for piece in cut]
-        glance = iter(self._roles.guess([p.text for p in pieces], [p.tokens for p in pieces]).argmax(axis=1))
-        return [cut if len({next(glance) for _ in cut}) > 1 else [] for cut in cuts]
+
+def _worth_cutting(
+    cuts: Sequence[list[_Piece]], glances: Vectors, *, first: int
+) -> tuple[list[list[_Piece]], list[int]]:
+    """Clauses that look different at a glance, as only these are worth their vectors, and which rows remain.
+
+    The rows of `glances` are those of whole sentences up to `first`, then those of the clauses in order.
+    """
+    worth: list[list[_Piece]] = []
+    kept = list(range(first))
+    for cut in cuts:
+        rows = range(first, first + len(cut))
+        first = rows.stop
+        differ = len(set(glances[rows].argmax(axis=1))) > 1
+        worth.append(cut if differ else [])
+        kept.extend(rows if differ else ())
+    return worth, kept
 
 
 def _clauses(sentence: Sentence) -> list[_Piece]:

@@ -21,7 +21,6 @@ class Token:
     """One word as spaCy sees it: Penn tag, universal part of speech, dependency."""
 
     text: str
-    lemma: str
     tag: str
     pos: str
     dep: str
@@ -44,7 +43,7 @@ class SentenceReader:
     """Splits a text into sentences and parses each one by itself."""
 
     def __init__(self) -> None:
-        self._pipeline: Language = spacy.load(PIPELINE, exclude=["ner"])
+        self._pipeline: Language = spacy.load(PIPELINE, exclude=["ner", "lemmatizer"])
 
     def read(self, text: str) -> list[Sentence]:
         """The sentences of a text, in order."""
@@ -86,7 +85,6 @@ def _tokens(doc: Doc, offset: int = 0) -> tuple[Token, ...]:
     return tuple(
         Token(
             text=token.text,
-            lemma=token.lemma_.lower(),
             tag=token.tag_,
             pos=token.pos_,
             dep=token.dep_,

@@ -148,7 +148,7 @@ def _plain(seen: Seen, view: str, vocabularies: Mapping[str, Vocabulary]) -> csr
     if view == "cues":
         return seen.cues
     reader = GramReader(vocabularies[view], CUTS[view])
-    found = [reader.found(text) for text in seen.texts]
+    found = [reader.read(text) for text in seen.texts]
     return csr_matrix(
         (
             np.concatenate([values for _, values in found]).astype(np.float64),
