@@ -4,6 +4,7 @@ The container is read off the first bytes, never off a name or mimetype (Slack's
 FFmpeg is pinned to it, so that a playlist or another clever file cannot make it open something else.
 """
 
+from os import SEEK_CUR, SEEK_END
 from pathlib import Path
 
 import av
@@ -19,7 +20,7 @@ LONGEST = 30 * 60.0  # seconds; 115 MB of samples
 _BYTES_PER_SECOND = RATE * 4
 _HEAD = 4096
 _SHORTFALL = 2.0  # seconds a file may lack against its header before it counts as cut off
-_KNOWS_ITS_LENGTH = {"mov", "matroska", "flac"}  # elsewhere FFmpeg guesses it from size and bit rate
+_KNOWS_ITS_LENGTH = {"mov", "matroska", "flac", "aiff"}  # elsewhere FFmpeg guesses it from size and bit rate
 _UNKNOWN_SIZE = 0xFFFFFFFF
 _MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"}
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
@@ -45,11 +46,16 @@ def decode(path: Path, *, limit: float = LONGEST) -> Samples:
     container = _container(path)
     try:
         with av.open(str(path), mode="r", format=container, metadata_errors="ignore") as media:
-            return _samples(media, _promised(media, container, path), limit)
+            samples = _samples(media, _promised(media, container, path), limit)
     except av.error.FFmpegError as error:
         raise AudioError(_damaged(container)) from error
     except _NothingHeard:
         raise AudioError(_damaged(container)) from None
+    if container == "ogg" and _ends_inside_a_page(path):
+        raise AudioError(
+            f"This recording is cut off: only its first {_clock(len(samples) / RATE)} arrived. Please upload it again."
+        )
+    return samples
 
 
 def _container(path: Path) -> str:
@@ -79,7 +85,7 @@ def _container(path: Path) -> str:
 def _promised(media: av.container.InputContainer, container: str, path: Path) -> float:
     """The seconds that the header says; 0 where it says nothing to rely on."""
     seconds = float((media.duration or 0) / av.time_base)
-    if container in _KNOWS_ITS_LENGTH:
+    if container in _KNOWS_ITS_LENGTH or (container == "mp3" and _counts_its_frames(path)):
         return seconds
     if (
         container == "wav"
@@ -89,6 +95,31 @@ def _promised(media: av.container.InputContainer, container: str, path: Path) ->
         if 8 < declared < _UNKNOWN_SIZE:
             return float(seconds * max(1.0, declared / path.stat().st_size))
     return 0.0
+
+
+def _counts_its_frames(path: Path) -> bool:
+    """Whether an mp3 begins with the frame in which encoders write how many there are ("Xing", "Info")."""
+    with path.open("rb") as file:
+        head = file.read(10)
+        tagged = head.startswith(b"ID3")
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
+        file.seek(10 + size if tagged else 0)
+        frame = file.read(_HEAD)
+    mark = max(frame.find(b"Xing", 0, 64), frame.find(b"Info", 0, 64))
+    return mark > 0 and bool(frame[mark + 7 : mark + 8] and frame[mark + 7] & 1)
+
+
+def _ends_inside_a_page(path: Path) -> bool:
+    """Whether an ogg file's last page is longer than what is left; some recorders never mark a page as the last."""
+    with path.open("rb") as file:
+        size = file.seek(0, SEEK_END)
+        file.seek(0)
+        while (head := file.read(27)).startswith(b"OggS"):
+            lengths = file.read(head[26]) if len(head) == 27 else b""
+            whole = len(head) == 27 and len(lengths) == head[26]
+            if not whole or file.seek(sum(lengths), SEEK_CUR) > size:
+                return True
+    return False
 
 
 def _samples(media: av.container.InputContainer, promised: float, limit: float) -> Samples:

@@ -86,7 +86,14 @@ def test_an_mp4_without_its_end_cannot_be_played(tmp_path: Path, name: str, code
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"), [("clip.flac", "flac"), ("clip.webm", "libopus"), ("clip.wav", "pcm_s16le")]
+    ("name", "codec"),
+    [
+        ("clip.flac", "flac"),
+        ("clip.webm", "libopus"),
+        ("clip.wav", "pcm_s16le"),
+        ("clip.aiff", "pcm_s16be"),
+        ("clip.mp3", "libmp3lame"),
+    ],
 )
 def test_a_recording_that_ends_before_it_should_is_called_cut_off(
     tmp_path: Path, name: str, codec: str
@@ -96,6 +103,37 @@ def test_a_recording_that_ends_before_it_should_is_called_cut_off(
     clip.write_bytes(content[: len(content) // 2])
     with pytest.raises(AudioError, match=r"cut off: 0:(09|1\d) of 0:20 arrived"):
         decode(clip)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("clip.ogg", "libopus"), ("clip.oga", "flac")])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_an_ogg_that_ends_inside_a_page_is_called_cut_off(
+    tmp_path: Path, name: str, codec: str, share: float
+) -> None:
+    clip = sounds.write(tmp_path / name, sounds.music(20.0), codec)
+    content = clip.read_bytes()
+    page = content.rindex(b"OggS", 0, int(share * len(content)))
+    # In its body, in its table, in its head.
+    for end in (page + 400, page + 30, page + 10):
+        clip.write_bytes(content[:end])
+        with pytest.raises(AudioError, match=r"cut off: only its first 0:[01]\d arrived"):
+            decode(clip)
+
+
+def test_an_ogg_whose_last_page_is_not_marked_is_read(tmp_path: Path) -> None:
+    """As recorders that are stopped leave it."""
+    clip = sounds.write(tmp_path / "clip.ogg", sounds.music(5.0), "libopus")
+    content = clip.read_bytes()
+    clip.write_bytes(content[: content.rindex(b"OggS")])
+    assert len(decode(clip)) > RATE
+
+
+def test_an_mp3_without_its_first_count_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    """A stream's copy: nothing says how long it should be."""
+    clip = sounds.write(tmp_path / "clip.mp3", sounds.music(20.0), "libmp3lame")
+    content = clip.read_bytes().replace(b"Xing", bytes(4)).replace(b"Info", bytes(4))
+    clip.write_bytes(content[: len(content) // 2])
+    assert 8 * RATE < len(decode(clip)) < 12 * RATE
 
 
 def test_a_stream_that_never_knew_its_length_is_read(tmp_path: Path) -> None:
