@@ -53,6 +53,7 @@ class Asking:
     with_models: bool = False
     public: bool = False  # the answer is seen by everybody there
     thread_ts: str | None = None
+    message_ts: str | None = None  # of the message that asks, where it is one
 
     def project_ids(self, command: Command | None = None) -> Sequence[int] | None:
         """Where to look: the project named, else everything seen; None for the operator's all."""

@@ -25,7 +25,7 @@ from bot import (
 )
 from bot.answer_messages import answer_message
 from bot.ask import ask
-from bot.asking import Asking, RunAmbiguous, RunNotFound, place_of, sight_of
+from bot.asking import DIRECT, Asking, RunAmbiguous, RunNotFound, place_of, sight_of
 from bot.better import infer_goal
 from bot.blocks import code, escape, own_words
 from bot.compare import compare
@@ -37,6 +37,7 @@ from bot.grammar_sentences import ASKS, DOES
 from bot.help_messages import ambiguous, help_message, not_found, wrong_command
 from bot.list_messages import PAGE, run_list, run_show
 from bot.log_messages import log_lines
+from bot.note_messages import noted
 from bot.people import by_slack_id
 from bot.project_settings import settings_of
 from bot.setup_messages import connected, how_to_report
@@ -45,7 +46,7 @@ from bot.views import run_view, run_views
 from bot.wiring import Services
 from storage import ingest_queries, run_queries
 from storage.logs import grep_log, tail_log
-from storage.memory import Channel, Note, NoteRun, Thread
+from storage.memory import Channel, Thread
 from storage.run_list import page_of_runs
 from storage.tables import Link, Person, Project, Run
 
@@ -63,6 +64,7 @@ def answer(
     channel: str | None,
     public: bool,
     thread: Thread | None = None,
+    message_ts: str | None = None,
     with_models: bool = False,
 ) -> Message:
     """The answer to what somebody wrote; `channel` None is the operator at the command line.
@@ -85,6 +87,7 @@ def answer(
         with_models=with_models,
         public=public,
         thread_ts=thread.ts if thread else None,
+        message_ts=message_ts,
     )
     try:
         command = parse(text, here=_ref(session, asking) if here else None)
@@ -177,21 +180,12 @@ def _who(asking: Asking, command: Command) -> Message:
 
 def _note(asking: Asking, command: Command) -> Message:
     run = asking.run(command.runs[0])
-    note = Note(
-        project_id=run.project_id,
-        author_id=asking.person.id if asking.person else None,
-        kind="text",
-        text=command.text,
-        said_at=asking.now,
-    )
-    asking.session.add(note)
-    asking.session.flush()
-    asking.session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
-    asking.session.flush()
-    notes.read_again(asking.session, note)
+    message = (asking.channel, asking.message_ts) if asking.channel and asking.message_ts else None
+    note = notes.tell(asking.session, run, command.text, asking.person, message=message, now=asking.now)
+    if message and note.permalink is None and not message[0].startswith(DIRECT):
+        note.permalink = asking.services.messenger.permalink(*message)
     runs.refresh(asking.session, run, now=asking.now)
-    ref = run_view(asking.session, run.id or 0).ref
-    return Message(text=f"📝 Noted on {escape(ref)}: {escape(command.text[:200])}")
+    return noted(run_view(asking.session, run.id or 0), command.text)
 
 
 def _digest(asking: Asking, command: Command) -> Message:

@@ -30,7 +30,12 @@ def message(session: Session, services: Services, body: Mapping[str, Any]) -> No
         channel_changed(session, services, body)
     if subtype not in UNREAD:
         return
+    changed = event.get("message") or {}
+    if changed.get("subtype") == "tombstone":  # how Slack tells of a deleted message that has replies
+        event, subtype = {**event, "deleted_ts": changed.get("ts")}, "message_deleted"
     if subtype == "message_changed":
+        if _asked_again(session, services, body):
+            return
         if notes.edited(session, event, now=services.now()) is None:
             _overtaken(session, services, event)
     elif subtype == "message_deleted":
@@ -81,6 +86,30 @@ def _overtaken(session: Session, services: Services, event: Mapping[str, Any]) -
     asked = without_mention(str(inner.get("text") or ""), services.bot_user)
     if asked is None and not str(event.get("channel", "")).startswith("D"):
         _receive(session, services, inner)
+
+
+def _asked_again(session: Session, services: Services, body: Mapping[str, Any]) -> bool:
+    """The message of a note that was given as a command was changed: what it says now is told to the same note."""
+    event = body["event"]
+    message, channel = event.get("message") or {}, str(event.get("channel"))
+    note = notes.at(session, channel, str(message.get("ts")))
+    if note is None or not notes.is_asked(note):
+        return False
+    text, before = str(message.get("text") or ""), note.edited_at
+    if text == (event.get("previous_message") or {}).get("text"):
+        return True  # only its looks changed
+    thread_ts = str(message.get("thread_ts") or note.ts)
+    asked = without_mention(text, services.bot_user)
+    said = {**body, "event": {**message, "channel": channel, "user": message.get("user")}}
+    answer = _asked(session, services, said, text if asked is None else asked, thread_ts=thread_ts)
+    if note.edited_at != before:
+        outbox.edit(
+            session, notes.ANSWER.format(channel, note.ts), channel, {"noted": note.id}, now=services.now()
+        )
+    else:
+        key = f"{notes.ANSWER.format(channel, note.ts)}:{event.get('event_ts')}"
+        outbox.post(session, key, channel, answer, now=services.now(), thread_ts=thread_ts)
+    return True
 
 
 def mention(session: Session, services: Services, body: Mapping[str, Any]) -> None:
@@ -188,7 +217,9 @@ def _direct(session: Session, services: Services, body: Mapping[str, Any]) -> No
             text="I keep voice memos and files of a run. Post this one in the run's thread, please."
         )
         place = event.get("thread_ts") or ts
-        outbox.post(session, f"answer:{channel}:{ts}", channel, told, now=services.now(), thread_ts=place)
+        outbox.post(
+            session, notes.ANSWER.format(channel, ts), channel, told, now=services.now(), thread_ts=place
+        )
 
 
 def _answer(
@@ -196,8 +227,18 @@ def _answer(
 ) -> None:
     event = body["event"]
     channel = str(event["channel"])
+    answer = _asked(session, services, body, asked, thread_ts=thread_ts)
+    key = notes.ANSWER.format(channel, event["ts"])
+    outbox.post(session, key, channel, answer, now=services.now(), thread_ts=thread_ts)
+
+
+def _asked(
+    session: Session, services: Services, body: Mapping[str, Any], asked: str, *, thread_ts: str
+) -> Message:
+    event = body["event"]
+    channel = str(event["channel"])
     try:
-        answer: Message = commands.answer(
+        return commands.answer(
             session,
             services,
             asked,
@@ -205,13 +246,12 @@ def _answer(
             channel=channel,
             public=True,
             thread=thread_at(session, channel, thread_ts),
+            message_ts=str(event["ts"]),
             with_models=bool(body.get("_with_models")),
         )
     except NeedsModels:  # goes on in another process, in a moment
         agent.working(services, channel, thread_ts, "is searching…", agent.SEARCHING)
         raise
-    key = f"answer:{channel}:{event['ts']}"
-    outbox.post(session, key, channel, answer, now=services.now(), thread_ts=thread_ts)
 
 
 def _memo(event: Mapping[str, Any]) -> bool:

@@ -205,6 +205,11 @@ def contradiction(note_id: int, run: RunView, name: str, said: str | None, logge
     )
 
 
+def noted(run: RunView, text: str) -> Message:
+    """What answers a note that was given as a command."""
+    return Message(text=f"📝 Noted on {escape(run.ref)}: {escape(text[:200])}")
+
+
 def removed(note: NoteView) -> Message:
     """In place of a card whose note was removed."""
     text = "Removed: this is no note any more."

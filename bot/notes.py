@@ -21,6 +21,8 @@ from storage.tables import Person, Project, Run
 
 RECENT = timedelta(hours=2)
 CARD = "note:{}:card"
+ANSWER = "answer:{}:{}"
+"""Our answer to a message: its channel and ts."""
 LATER = -10
 """Priority of readings that nobody waits for: behind all that is said in Slack meanwhile."""
 
@@ -87,11 +89,47 @@ def keep(
     return note
 
 
+def tell(
+    session: Session,
+    run: Run,
+    text: str,
+    author: Person | None,
+    *,
+    message: tuple[str, str] | None,
+    now: datetime,
+) -> Note:
+    """Keep a note that was given as a command, in this message (channel, ts) or none: changed, it is the same note."""
+    note = at(session, *message) if message else None
+    if note is None:
+        channel, ts = message or (None, None)
+        note = Note(
+            project_id=run.project_id,
+            author_id=author.id if author else None,
+            text=text,
+            channel_id=channel,
+            ts=ts,
+            memo={"asked": True} if ts else None,
+            said_at=_moment(ts) if ts else now,
+        )
+        session.add(note)
+        session.flush()
+    elif note.text != text or runs_of(session, note.id or 0) != [run]:
+        note.text, note.project_id = text, run.project_id
+        note.edited_at, note.edited_by_id = now, note.author_id
+        session.execute(delete(NoteRun).where(col(NoteRun.note_id) == note.id))
+    else:
+        return note
+    session.add(NoteRun(note_id=note.id or 0, run_id=run.id or 0))
+    session.flush()
+    read_again(session, note)
+    return note
+
+
 def edited(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note | None:
     """A message was changed in Slack: its note follows, unless only its looks changed."""
     message = event.get("message") or {}
-    note = _note_at(session, str(event.get("channel")), str(message.get("ts")))
-    if note is None or message.get("bot_id"):
+    note = at(session, str(event.get("channel")), str(message.get("ts")))
+    if note is None or is_asked(note) or message.get("bot_id"):
         return None
     text = plain(str(message.get("text") or ""), person_name=lambda one: _name(session, one))
     if note.kind == "memo" or text == note.text:
@@ -105,10 +143,17 @@ def edited(session: Session, event: Mapping[str, Any], *, now: datetime) -> Note
 
 def deleted(session: Session, event: Mapping[str, Any], *, home: Path, now: datetime) -> Note | None:
     """A message was deleted in Slack: its note goes, with vectors, facts and card."""
-    note = _note_at(session, str(event.get("channel")), str(event.get("deleted_ts")))
+    note = at(session, str(event.get("channel")), str(event.get("deleted_ts")))
     if note is not None:
         forget(session, note, home=home, now=now)
     return note
+
+
+def at(session: Session, channel: str, ts: str) -> Note | None:
+    """The note of this message."""
+    return session.exec(
+        select(Note).where(Note.channel_id == channel, Note.ts == ts, col(Note.deleted_at).is_(None))
+    ).first()
 
 
 def sound(home: Path, note_id: int) -> Path:
@@ -126,11 +171,18 @@ def forget(session: Session, note: Note, *, home: Path, now: datetime) -> None:
     session.execute(delete(RationaleItem).where(col(RationaleItem.note_id) == note.id))
     note_files.forget(session, note)
     sound(home, note.id or 0).unlink(missing_ok=True)
+    if is_asked(note):
+        outbox.remove(session, ANSWER.format(note.channel_id, note.ts), note.channel_id or "", now=now)
     note.deleted_at, note.text, note.heard, note.title, note.memo = now, "", None, None, None
     if place := card_place(session, note):
         outbox.remove(session, CARD.format(note.id), place, now=now)
     if note.channel_id and note.ts:
         outbox.react(session, note.channel_id, note.ts, "memo", now=now, remove=True)
+
+
+def is_asked(note: Note) -> bool:
+    """Whether its message was said to the bot (`note 42 …`), which answered there."""
+    return bool((note.memo or {}).get("asked"))
 
 
 def give_up(session: Session, note: Note, *, now: datetime) -> None:
@@ -260,12 +312,6 @@ def _ask_about_audio(
             now=now,
             thread_ts=thread.ts if thread else None,
         )
-
-
-def _note_at(session: Session, channel: str, ts: str) -> Note | None:
-    return session.exec(
-        select(Note).where(Note.channel_id == channel, Note.ts == ts, col(Note.deleted_at).is_(None))
-    ).first()
 
 
 def _name(session: Session, slack_id: str) -> str | None:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from bot import notes, outbox, threads, together
 from bot.better import judge
-from bot.note_messages import memo_card, memo_progress, note_card
+from bot.note_messages import memo_card, memo_progress, note_card, noted
 from bot.run_messages import project_board, run_ended, run_recovered
 from bot.values import Message
 from bot.views import note_view, run_view, run_views
@@ -26,6 +26,10 @@ def render(session: Session, spec: Mapping[str, Any], now: datetime) -> Message 
     if kinds := [kind for kind in RUN_KINDS if kind in spec]:
         run = session.get(Run, spec[kinds[0]])
         return _about_run(session, run, spec, now) if run else None
+    if "noted" in spec:
+        note = session.get(Note, spec["noted"])
+        about = notes.runs_of(session, note.id or 0) if note and note.deleted_at is None else []
+        return noted(run_view(session, about[0].id or 0), note.text) if note and about else None
     if "note" in spec:
         note = session.get(Note, spec["note"])
         if note is None or note.deleted_at is not None:

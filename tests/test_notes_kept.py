@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from local_workspace import ANA, BEN, RUNS, VISION
+import pytest
+from local_workspace import ANA, BEN, GENERAL, RUNS, VISION
 from running_bot import RunningBot, shown
 from sqlmodel import col, select
 
@@ -267,3 +268,58 @@ def test_a_setting_the_run_does_not_have_is_asked_about_once_and_only_of_its_aut
         if "You said" in shown(one)
     ]
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_note_given_as_a_command_follows_its_message(bot: RunningBot, direct: bool) -> None:
+    project = f"noted-{direct}".lower()
+    thread_of(bot, project)
+    bot.start(project)
+    bot.settle()
+    channel = bot.workspace.open_dm(ANA) if direct else VISION
+    to_bot = "" if direct else "@runlore "
+    ts = bot.workspace.post(ANA, channel, f"{to_bot}note {project}/1 I lowered lr from 0.1 to 0.01.")
+    bot.reply(channel, ts, f"Noted on {project}/1: I lowered lr from 0.1 to 0.01.")
+    bot.settle()
+    note = kept(bot, ts)
+    assert note is not None
+    assert note.text == "I lowered lr from 0.1 to 0.01."
+    assert note.permalink == (None if direct else bot.workspace.permalink(channel, ts))
+
+    bot.workspace.edit(ANA, channel, ts, f"{to_bot}note {project}/2 I lowered lr from 0.3 to 0.1.")
+    bot.reply(channel, ts, f"Noted on {project}/2: I lowered lr from 0.3 to 0.1.")
+    bot.settle()
+    note = kept(bot, ts)
+    assert note is not None
+    assert (note.text, note.edited_at is not None) == ("I lowered lr from 0.3 to 0.1.", True)
+    assert [item.text for item in items(bot, ts)] == ["I lowered lr from 0.3 to 0.1."]
+    with bot.services.database.session() as session:
+        about = session.exec(select(Run).join(NoteRun).where(NoteRun.note_id == note.id)).all()
+    assert [run.number for run in about] == [2]
+
+    bot.workspace.edit(ANA, channel, ts, f"{to_bot}note {project}/77 I raised lr.")
+    bot.reply(channel, ts, f"{project}/77")
+    assert kept(bot, ts) == note  # what cannot be understood changes nothing
+
+    bot.workspace.delete(ANA, channel, ts)
+    bot.wait(lambda: (gone := kept(bot, ts)) is not None and gone.deleted_at is not None, "the note is gone")
+    bot.settle()
+    assert items(bot, ts) == []
+    said = [shown(one) for one in bot.workspace.messages(channel)]
+    said += [shown(one) for one in bot.workspace.thread(channel, ts)]
+    assert not any("Noted on" in words and project in words for words in said)
+
+
+def test_a_saved_message_that_has_replies_is_forgotten_when_it_is_deleted(bot: RunningBot) -> None:
+    """Slack keeps a tombstone in its place, and tells that as an edit."""
+    bot.own_channel("notes-talked", GENERAL)
+    ts = bot.workspace.post(ANA, GENERAL, "We keep it.")
+    bot.workspace.reply(BEN, GENERAL, ts, "fine with me")
+    bot.workspace.react(BEN, GENERAL, ts, "memo")
+    bot.start("notes-talked")
+    bot.wait(lambda: items(bot, ts) != [], "📝")
+    bot.workspace.delete(ANA, GENERAL, ts)
+    bot.wait(lambda: items(bot, ts) == [], "gone")
+    note = kept(bot, ts)
+    assert note is not None
+    assert note.text == ""
