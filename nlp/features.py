@@ -20,6 +20,8 @@ _SHAPE_NAMES = (
     "starts_verb_present", "starts_gerund", "starts_noun", "starts_adverb", "starts_adposition",
 )  # fmt: skip
 _FUNCTION = frozenset({"DT", "IN", "CC", "TO", "PRP$", "MD", "WDT", "WRB", "PDT"})
+_PUNCTUATION = frozenset({"''", "``", ",", "-LRB-", "-RRB-", ".", ":", "HYPH", "NFP"})
+_SIGNS = frozenset({"$", "SYM"})
 _HAVE = frozenset({"have", "has", "had", "'ve"})
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\d[\d.,]*|[^\sa-z\d]", re.IGNORECASE)
@@ -58,8 +60,8 @@ def _shape(text: str, tokens: tuple[Token, ...]) -> list[float]:
     root = next((token for token in tokens if token.dep == "ROOT"), None)
     root_tag = root.tag if root else ""
     subjects = [token for token in tokens if token.dep in ("nsubj", "nsubjpass")]
-    words = [token for token in tokens if token.pos not in ("PUNCT", "SYM")]
-    first = next((token for token in tokens if token.pos != "PUNCT"), None)
+    words = [token for token in tokens if token.tag not in _PUNCTUATION and token.tag not in _SIGNS]
+    first = next((token for token in tokens if token.tag not in _PUNCTUATION), None)
     first_tag = first.tag if first else ""
     stripped = text.lstrip("\"'([*_ ")
     length = len(words)

@@ -33,10 +33,16 @@ _STOPS = re.compile(
     r"around|about|only|just|also|still|now|not|no|same|all|each|every|both|per|via|vs|versus|more|"
     r"less|most|than|got|get|gets|gives|gave|had|reached|reduce|reduced|increase|increased|lower|"
     r"lowered|raise|raised|set|keep|kept|use|used|bump|bumped|drop|dropped|change|changed|try|tried|"
-    r"went"
+    r"went|do|does|did|am|being|'s|'m|'re|'ve|something|anything|nothing|everything|somebody|anybody|nobody|"
+    r"everybody|someone|anyone|everyone"
 )
 _PLAIN_NUMBER = re.compile(r"\d[\d.,]*%?")
-_NAME_POS = frozenset({"NOUN", "PROPN", "ADJ", "X", "NUM", "SYM", "ADV", "VERB", "INTJ", "PART"})
+_NAME_TAGS = frozenset(
+    {
+        "NN", "NNS", "NNP", "NNPS", "JJ", "JJR", "JJS", "RB", "RBR", "RBS", "VB", "VBD", "VBG", "VBN", "VBP", "VBZ",
+        "CD", "FW", "LS", "ADD", "XX", "SYM", "$", "UH", "POS", "TO",
+    }
+)  # fmt: skip
 _RIGHT = re.compile(
     r"(?P<gap>[\s-]|^)(?P<name>(?:[A-Za-z][\w+'/-]*)(?:[ -][A-Za-z][\w+'/-]*){0,3})",
 )
@@ -89,7 +95,7 @@ def before(text: str, at: int, tokens: Sequence[Token]) -> Named | None:
             if text[end:at].strip():
                 return None  # "3 epochs on 18k": the words are counted already
             break
-        if _STOPS.fullmatch(low) or not (token.pos in _NAME_POS or IDENTIFIER.fullmatch(token.text)):
+        if _STOPS.fullmatch(low) or not (token.tag in _NAME_TAGS or IDENTIFIER.fullmatch(token.text)):
             if token.text in ("-", "/", "'s") and words:
                 words.append(token)
                 continue

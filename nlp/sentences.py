@@ -18,11 +18,10 @@ LONGEST = 2_000  # characters of one sentence that are parsed; a pasted blob nee
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
-    """One word as spaCy sees it: Penn tag, universal part of speech, dependency."""
+    """One word as spaCy sees it: Penn tag, dependency."""
 
     text: str
     tag: str
-    pos: str
     dep: str
     start: int  # in the sentence
     end: int
@@ -43,7 +42,7 @@ class SentenceReader:
     """Splits a text into sentences and parses each one by itself."""
 
     def __init__(self) -> None:
-        self._pipeline: Language = spacy.load(PIPELINE, exclude=["ner", "lemmatizer"])
+        self._pipeline: Language = spacy.load(PIPELINE, exclude=["ner", "attribute_ruler", "lemmatizer"])
 
     def read(self, text: str) -> list[Sentence]:
         """The sentences of a text, in order."""
@@ -86,7 +85,6 @@ def _tokens(doc: Doc, offset: int = 0) -> tuple[Token, ...]:
         Token(
             text=token.text,
             tag=token.tag_,
-            pos=token.pos_,
             dep=token.dep_,
             start=token.idx - offset,
             end=token.idx - offset + len(token.text),
