@@ -175,7 +175,7 @@ def number_cell(value: float | None, text: str | None = None) -> Cell:
 def measured(measure: Measure, side: int) -> str:
     """0.942 ± 0.003 ★."""
     words = number(measure.best[side])
-    if (spread := measure.spread[side]) is not None:
+    if spread := measure.spread[side]:
         words += f" ± {number(spread, 2)}"
     return f"{words} ★" if measure.winner == side else words
 

@@ -86,7 +86,7 @@ def mute(asking: Asking) -> Message:
     """No more digests here."""
     found = asking.session.exec(select(Subscription).where(Subscription.channel_id == asking.channel)).first()
     if found is None or not found.active:
-        return Message(text="This channel gets no digest. `digest on` starts one.")
+        return Message(text="No digest comes here. `digest on` starts one.")
     found.active = False
     return Message(text="No more digests here. `digest on` brings them back.")
 

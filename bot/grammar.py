@@ -116,6 +116,8 @@ def read_sentence(said: str, here: RunName | None) -> Command | None:
         if found is None:
             continue
         rest = (found.groupdict().get("rest") or "").strip()
+        if name == "show" and rest.lower() == "here" and here is None:
+            continue  # no run's thread: the channel is meant
         return READERS.get(name, read_filtered)(name, rest, here)
     return None
 

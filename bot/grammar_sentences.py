@@ -18,6 +18,15 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "show",
         ),
         (
+            r"why\s+(?:did|has|is|was)\s+(?P<rest>this|it|(?:[\w.-]+/|#)\d+)(?:\s+run)?\s+"
+            r"(?:get\s+|been\s+)?(?:fail|crash|die|dead|stop|end|kill|abort)\w*(?:\s+here)?",
+            "show",
+        ),
+        (
+            r"what\s+(?:happened|changed|went\s+wrong)\s+(?:to\s+|in\s+|with\s+)?(?P<rest>here|this|it)(?:\s+run)?",
+            "show",
+        ),
+        (
             r"(?:please\s+|can you\s+|could you\s+)+(?:list|show)(?:\s+me)?\s+(?:all\s+|the\s+)?runs(?P<rest>(?:\s.*)?)",
             "list",
         ),
@@ -42,7 +51,7 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"what\s+(?:is|was|happened\s+(?:to|in|with))\s+(?P<rest>(?:[\w.-]+/|#)\d+)", "show"),
         (
-            r"what\s+(?:happened|moved|changed|is new|did we do|did we try)(?:\s+(?P<rest>today|yesterday|this week|last week))?",
+            r"what\s+(?:happened|moved|changed|is new|did we do|did we try)(?:\s+here)?(?:\s+(?P<rest>today|yesterday|this week|last week))?",
             "digest",
         ),
         (r"(?:please\s+)?(?:be quiet|stop posting|shut up|silence)", "mute"),

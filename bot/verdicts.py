@@ -76,8 +76,8 @@ def metric_words(judgement: Judgement) -> str | None:
         return None
     words = f"{flat(judgement.metric, 60)} {number(judgement.value)}"
     if judgement.average is not None and judgement.spread is not None:
-        spread = number(judgement.spread, 1)
-        words += f" ({number(judgement.average)} ± {spread} over {judgement.repeats} runs)"
+        spread = f" ± {number(judgement.spread, 1)}" if judgement.spread else ""
+        words += f" ({number(judgement.average)}{spread} over {judgement.repeats} runs)"
     return words
 
 

@@ -110,6 +110,8 @@ def test_repeats_are_told_as_mean_and_spread() -> None:
         BASELINE, id=99, params={**BASELINE.params, "seed": 7}, metrics={"val_acc": metric("val_acc", 0.938)}
     )
     assert standing(judge(BASELINE, siblings=[repeat])) == "val_acc 0.934 (0.936 ± 0.003 over 2 runs)"
+    same = replace(repeat, metrics={"val_acc": metric("val_acc", 0.934)})
+    assert standing(judge(BASELINE, siblings=[same])) == "val_acc 0.934 (0.934 over 2 runs)"
 
 
 def test_other_data_or_code_make_no_repeat() -> None:

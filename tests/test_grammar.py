@@ -136,6 +136,13 @@ def test_filters_in_a_question_are_taken_out_of_its_words() -> None:
         ("who runs what now?", "now"),
         ("how did this go?", "show"),
         ("How is vision/41 doing?", "show"),
+        ("why did this fail?", "show"),
+        ("why was it killed", "show"),
+        ("why did #41 crash?", "show"),
+        ("what changed here?", "show"),
+        ("what went wrong with this run?", "show"),
+        ("why did we drop warmup", "who"),
+        ("what changed in the loss?", "who"),
         ("remember that 41 leaked the test set", "note"),
         ("what was the best val_loss so far?", "best"),
         ("which run has the best val/acc", "best"),
@@ -145,6 +152,11 @@ def test_filters_in_a_question_are_taken_out_of_its_words() -> None:
 )
 def test_free_sentences_are_understood(text: str, name: str) -> None:
     assert parse(text, here=HERE).name == name
+
+
+def test_what_happened_here_means_the_channel_where_it_is_no_runs_thread() -> None:
+    assert parse("what happened here?").name == "digest"
+    assert parse("what happened here this week?").name == "digest"
 
 
 def test_list_takes_filters_with_and_without_keys() -> None:
