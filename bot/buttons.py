@@ -3,6 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 
+from sqlalchemy import delete
+from sqlmodel import col
+
 from bot import (
     ask_people,
     commands,
@@ -128,7 +131,11 @@ def _pick(tap: Tap) -> None:
     note_id, run_id = read_pick(tap.value)
     note = tap.session.get(Note, note_id)
     run = tap.run(run_id) if run_id is not None else None
-    if note is not None and run is not None and note.author_id == tap.person.id:
+    if note is not None and note.author_id != tap.person.id:
+        note = None  # nobody else's concern
+    if note is not None and note.deleted_at is not None:
+        raise NotFound("That note is gone.")
+    if note is not None and run is not None:
         notes.move(tap.session, note, run, now=tap.now)
         tap.answer(Message(text=f"Noted on {run_view(tap.session, run.id or 0).ref}."), replace=True)
     else:
@@ -139,6 +146,8 @@ def _transcribe(tap: Tap) -> None:
     note = tap.note()
     if note.author_id != tap.person.id:
         raise NotFound("Only its poster can ask for that.")
+    if note.kind == "memo":
+        return  # pressed twice
     note.kind = "memo"
     defer(tap.session, "hear_memo", queue="speech", lock=f"note:{note.id}", note_id=note.id)
     if note.channel_id and note.ts:
@@ -247,6 +256,8 @@ def _ask_people(tap: Tap) -> None:
 def _rate(*, good: bool) -> Callable[[Tap], None]:
     def rate(tap: Tap) -> None:
         question = str(json.loads(tap.value)["q"])
+        mine = (col(AnswerRating.person_id) == tap.person.id, col(AnswerRating.question) == question)
+        tap.session.execute(delete(AnswerRating).where(*mine))  # the last press counts
         tap.session.add(AnswerRating(person_id=tap.person.id or 0, question=question, good=good, at=tap.now))
         tap.answer(Message(text="Thank you, noted." if good else "Noted, thank you. Ask it in other words?"))
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from bot import ask_people, commands, corrections, likes, notes, outbox, people, runs, settings_changes
 from bot.asking import sees_run, sight_of
-from bot.blocks import own_words
+from bot.blocks import own_words, quote, section, split_text
 from bot.buttons import ACTIONS
 from bot.digest_status import add_status, read_status
 from bot.errors import NotFound, RunloreError, SlackBusy, SlackDoubtful, SlackRefused
@@ -89,60 +89,84 @@ def action(session: Session, services: Services, body: Mapping[str, Any]) -> Non
 
 
 def submission(session: Session, services: Services, body: Mapping[str, Any]) -> None:
-    """A form was filled in."""
+    """A form was filled in; where it comes too late, what was written goes back to its writer."""
     view, now = body["view"], services.now()
     person = people.by_slack_id(session, str(body["user"]["id"]), now=now)
-    match view.get("callback_id"):
-        case "note_edit":
-            edit = read_edit(view)
-            note = session.get(Note, edit.note_id)
-            if note is not None and corrections.may_edit(session, note, person):
-                corrections.apply(session, edit, person, now=now)
-        case "note_move":
-            note_id, run_id = read_move(view)
-            note, run = session.get(Note, note_id), _seen(session, person, run_id, now=now)
-            if note is not None and run is not None and corrections.may_edit(session, note, person):
+    if view.get("callback_id") == "project_settings":
+        _change_settings(session, person, view, now=now)
+        return
+    written = ""
+    try:
+        match view.get("callback_id"):
+            case "note_edit":
+                edit = read_edit(view)
+                written = edit.text
+                note = session.get(Note, edit.note_id)
+                if note is None or not corrections.may_edit(session, note, person):
+                    raise NotFound(_NOTE_GONE)
+                if corrections.apply(session, edit, person, now=now) is None:
+                    raise NotFound(_NOTE_GONE)
+            case "note_move":
+                note_id, run_id = read_move(view)
+                note, run = session.get(Note, note_id), _seen(session, person, run_id, now=now)
+                if note is None or note.deleted_at or not corrections.may_edit(session, note, person):
+                    raise NotFound(_NOTE_GONE)
                 notes.move(session, note, run, now=now)
-        case "note_new":
-            run_id, text = read_note(view)
-            run = _seen(session, person, run_id, now=now)
-            if run is not None:
-                _say_for(session, services, person, run, text)
-        case "digest_status":
-            project_id, text = read_status(view)
-            if person_sight(session, person, now=now).sees(project_id):
-                add_status(session, project_id, text, person, now=now)
-        case "answer_ask":
-            note_ids, text = ask_people.read(view)
-            sight = person_sight(session, person, now=now)
-            ask_people.send(session, f"ask:{view['id']}", person, note_ids, text, sight=sight, now=now)
-        case "run_parent":
-            run_id, parent_id = read_parent(view)
-            run, parent = (_seen(session, person, one, now=now) for one in (run_id, parent_id))
-            if run is not None and (parent is not None or not parent_id):
-                run.parent_id, run.parent_source = parent_id or None, "person"
+            case "note_new":
+                run_id, written = read_note(view)
+                _say_for(session, services, person, _seen(session, person, run_id, now=now), written)
+            case "digest_status":
+                project_id, written = read_status(view)
+                if not person_sight(session, person, now=now).sees(project_id):
+                    raise NotFound(settings_changes.GONE)
+                add_status(session, project_id, written, person, now=now)
+            case "answer_ask":
+                note_ids, written = ask_people.read(view)
+                sight = person_sight(session, person, now=now)
+                if not ask_people.send(
+                    session, f"ask:{view['id']}", person, note_ids, written, sight=sight, now=now
+                ):
+                    raise NotFound("Nobody of them can be asked any more.")
+            case "run_parent":
+                run_id, parent_id = read_parent(view)
+                run = _seen(session, person, run_id, now=now)
+                run.parent_id = _seen(session, person, parent_id, now=now).id if parent_id else None
+                run.parent_source = "person"
                 runs.refresh(session, run, now=now, urgent=True)
-        case "project_settings":
-            _change_settings(session, person, view, now=now)
-        case "run_compare":
-            one, other, place = read_compare(view)
-            channel, _, ts = place.partition(":")
-            compared = [run for run_id in (one, other) if (run := _seen(session, person, run_id, now=now))]
-            if len(compared) < 2:
-                return
-            message = commands.compare_runs(session, [other, one])
-            audience = sight_of(session, person, channel, public=True, now=now)
-            if not all(sees_run(audience, run) for run in compared):
-                # Asked for where not everybody may see these runs: it goes to who asked.
-                channel, ts = person.slack_id or channel, ""
-            key = f"compare:{view['id']}"
-            outbox.post(session, key, channel, message, now=now, thread_ts=ts or None)
+            case "run_compare":
+                _compare(session, person, view, now=now)
+    except NotFound as problem:
+        told = f"{own_words(str(problem))} Your form changed nothing."
+        parts = split_text(written, 2_000)
+        head = section(f"{told} You wrote:" if parts else told)
+        blocks = [head, *(section(quote(part, 2_900)) for part in parts)]
+        key = f"form:{view['id']}:{view.get('hash')}"
+        outbox.post(session, key, person.slack_id or "", Message(text=told, blocks=blocks), now=now)
 
 
-def _seen(session: Session, person: Person, run_id: int, *, now: datetime) -> Run | None:
-    """The run a form names, if who fills it in may still see it: a form can stay open for long."""
-    run = session.get(Run, run_id) if run_id else None
-    return run if run is not None and sees_run(person_sight(session, person, now=now), run) else None
+_NOTE_GONE = "That note is gone, or not yours to change."
+
+
+def _compare(session: Session, person: Person, view: Mapping[str, Any], *, now: datetime) -> None:
+    one, other, place = read_compare(view)
+    channel, _, ts = place.partition(":")
+    compared = [_seen(session, person, run_id, now=now) for run_id in (one, other)]
+    message = commands.compare_runs(session, [other, one])
+    audience = sight_of(session, person, channel, public=True, now=now)
+    if not all(sees_run(audience, run) for run in compared):
+        # Asked for where not everybody may see these runs: it goes to who asked.
+        channel, ts = person.slack_id or channel, ""
+    key = f"compare:{view['id']}"
+    outbox.post(session, key, channel, message, now=now, thread_ts=ts or None)
+
+
+def _seen(session: Session, person: Person, run_id: int, *, now: datetime) -> Run:
+    """The run a form names, if who fills it in may still see it: a form can stay open for long. Raises NotFound."""
+    sight = person_sight(session, person, now=now)
+    run = session.get(Run, run_id)
+    if run is None or not sees_run(sight, run):
+        raise NotFound("That run is gone, or not yours to see.")
+    return run
 
 
 def shortcut(session: Session, services: Services, body: Mapping[str, Any]) -> None:

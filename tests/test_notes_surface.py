@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from bot import feedback
 from storage.memory import Note, RationaleItem
-from storage.tables import Artifact, Link, Project
+from storage.tables import Artifact, Link, Project, Run
 
 Json = dict[str, Any]
 
@@ -186,3 +186,39 @@ def test_feedback_is_exported_of_consenting_projects_alone_and_of_nobody_by_name
         True,
     )
     assert "ana" not in str(told)
+
+
+@pytest.mark.parametrize("form", ["Add note", "Edit"])
+def test_a_form_that_comes_too_late_gives_its_words_back(bot: RunningBot, form: str) -> None:
+    project = f"form-late-{form.split()[0]}".lower()
+    bot.own_channel(project, VISION)
+    run = bot.start(project, who=BEN)
+    thread = str(bot.message(VISION, run)["ts"])
+    bot.workspace.upload_memo(ANA, VISION, "audio_message.m4a", content=b"We keep it.", thread_ts=thread)
+    card = bot.reply(VISION, thread, "🎙")
+    bot.workspace.click(ANA, VISION, thread if form == "Add note" else card["ts"], form)
+    view = window(bot, ANA, form if form == "Add note" else "Edit note")
+    with bot.services.database.session() as session:
+        if form == "Add note":
+            session.exec(select(Run).where(Run.uid == run)).one().visibility = "me"
+        else:
+            note = session.exec(
+                select(Note).where(Note.text == "We keep it.").order_by(col(Note.id).desc())
+            ).first()
+            assert note is not None
+            note.deleted_at = bot.services.now()
+    field = next(
+        block for block in view["blocks"] if block["type"] == "input" and "text" in block["block_id"]
+    )
+    typed = {field["block_id"]: {field["element"]["action_id"]: {"value": "Dropout hid a bug & <more>."}}}
+    bot.workspace.submit_view(ANA, view["id"], typed)
+    channel = bot.workspace.open_dm(ANA)
+
+    def told() -> bool:
+        said = [shown(one) for one in bot.workspace.messages(channel)]
+        return any(
+            "Your form changed nothing. You wrote:" in one and "Dropout hid a bug & <more>." in one
+            for one in said
+        )
+
+    bot.wait(told, "the words, given back")
