@@ -30,8 +30,11 @@ def message(session: Session, services: Services, body: Mapping[str, Any]) -> No
         channel_changed(session, services, body)
     if subtype not in UNREAD:
         return
-    changed = event.get("message") or {}
-    if changed.get("subtype") == "tombstone":  # how Slack tells of a deleted message that has replies
+    changed = event.get("message")
+    if subtype == "message_changed" and not isinstance(changed, Mapping):
+        return
+    # How Slack tells of a deleted message that has replies.
+    if isinstance(changed, Mapping) and changed.get("subtype") == "tombstone":
         event, subtype = {**event, "deleted_ts": changed.get("ts")}, "message_deleted"
     if subtype == "message_changed":
         if _asked_again(session, services, body):

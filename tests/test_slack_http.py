@@ -87,6 +87,7 @@ def test_an_unsigned_request_is_turned_away(bot: RunningBot) -> None:
     "inner",
     [
         {"type": "message", "message": "hello", "ts": "1.1"},
+        {"type": "message", "subtype": "message_changed", "message": "hello", "ts": "1.1"},
         {"type": "message", "user": {"id": 1}},
         {"type": ["x"]},
         {},
