@@ -8,7 +8,7 @@ from typing import Literal
 from nlp.lexicon import names
 from nlp.linking import Linker
 from nlp.mentions import mentioned
-from nlp.naming import IDENTIFIER, Named, after, assigned, before, is_index
+from nlp.naming import IDENTIFIER, Named, after, assigned, before, is_index, may_name
 from nlp.quantities import Quantity, factors, quantities, scalings
 from nlp.sentences import Token
 from nlp.values import Context, StatedFact
@@ -233,7 +233,7 @@ def _difference(text: str, new: Quantity, linker: Linker) -> str | None:
 
 def _last_metric(text: str, tokens: Sequence[Token], at: int, linker: Linker) -> Named | None:
     """The last metric told before a place: what a comparison is about ("F1 is 71.3, 1.8 points better")."""
-    for word in reversed([token for token in tokens if token.end <= at]):
+    for word in reversed([token for token in tokens if token.end <= at and may_name(token)]):
         found = before(text, word.end, tokens)
         if found and found.end == word.end and linker.kind(found.name) == "metric":
             return found

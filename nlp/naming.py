@@ -47,9 +47,7 @@ _RIGHT = re.compile(
     r"(?P<gap>[\s-]|^)(?P<name>(?:[A-Za-z][\w+'/-]*)(?:[ -][A-Za-z][\w+'/-]*){0,3})",
 )
 LONGEST_NAME = 5  # words
-LONGEST_BRIDGE = (
-    60  # characters between a name and its value; looking further back takes time and finds nothing
-)
+LONGEST_BRIDGE = 40  # characters between a name and its value; further back is nothing but time lost
 _BARS = 3  # of a row with two cells
 
 
@@ -82,6 +80,13 @@ def assigned(text: str, at: int) -> Named | None:
     return None
 
 
+def may_name(token: Token) -> bool:
+    """Whether a word may be part of a name."""
+    if _STOPS.fullmatch(token.text.lower()):
+        return False
+    return token.tag in _NAME_TAGS or bool(IDENTIFIER.fullmatch(token.text))
+
+
 def before(text: str, at: int, tokens: Sequence[Token]) -> Named | None:
     """The noun phrase that leads to this place."""
     bridge = _BETWEEN.search(text, max(0, at - LONGEST_BRIDGE), at)
@@ -95,7 +100,7 @@ def before(text: str, at: int, tokens: Sequence[Token]) -> Named | None:
             if text[end:at].strip():
                 return None  # "3 epochs on 18k": the words are counted already
             break
-        if _STOPS.fullmatch(low) or not (token.tag in _NAME_TAGS or IDENTIFIER.fullmatch(token.text)):
+        if not may_name(token):
             if token.text in ("-", "/", "'s") and words:
                 words.append(token)
                 continue
