@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from bot import ask_people, commands, corrections, likes, notes, outbox, people, runs, settings_changes
 from bot.asking import sees_run, sight_of
@@ -187,9 +187,7 @@ def _show_note(session: Session, services: Services, body: Mapping[str, Any]) ->
     """The card of a message that is a note, to whoever asks for it."""
     channel, ts = str(body["channel"]["id"]), str(body["message"]["ts"])
     person = people.by_slack_id(session, str(body["user"]["id"]), now=services.now())
-    note = session.exec(
-        select(Note).where(Note.channel_id == channel, Note.ts == ts, col(Note.deleted_at).is_(None))
-    ).first()
+    note = notes.at(session, channel, ts)
     told = Message(text="This is no note yet. 📝 on it, or “Save as run note”, makes it one.")
     if note is not None and person_sight(session, person, now=services.now()).sees(note.project_id):
         about = notes.runs_of(session, note.id or 0)
