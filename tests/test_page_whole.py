@@ -159,7 +159,7 @@ def test_a_person_reads_a_run_speaks_asks_and_corrects(product: Product) -> None
         ana.choose("Problem")
         modal.get_by_role("button", name="Save").click()
         expect(modal).to_be_hidden()
-        expect(card).to_contain_text("Problem", timeout=20_000)
+        expect(card).not_to_contain_text("Decision", timeout=20_000)  # a problem it holds already
         expect(card).to_contain_text("so we keep the smaller lr", ignore_case=True)
     with product.database.session() as session:
         corrected = session.get(RationaleItem, wrong.id)
